@@ -1,0 +1,121 @@
+# connleak - find PostgreSQL connections a program never gives back
+#   build/libconnleak.so   preload/  + record/writer   rides along in the program
+#   build/connleak         analyzer/ + record/reader   reads what it left behind
+# `make help` lists the targets, `make V=1` shows the commands.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+CFLAGS  ?= -O2 -g
+BUILD   := build
+
+# `make check-unit SANITIZE=address,undefined` uses its own folder.
+ifdef SANITIZE
+BUILD  := build/$(SANITIZE)
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE)
+endif
+
+# A new .c file in one of these folders needs no line here; one of record/ is
+# the analyzer's, unless it is named as the shim's.
+SHIM_RECORD  := record/writer.c record/escape.c
+PRELOAD_SRC  := $(wildcard preload/*.c) $(SHIM_RECORD)
+ANALYZER_SRC := $(wildcard analyzer/*.c) \
+                $(filter-out record/writer.c,$(wildcard record/*.c))
+TEST_SRC     := $(wildcard tests/*.c)
+SAMPLE_SRC   := $(wildcard samples/*.c)
+PROGRAM_SRC  := $(wildcard tests/programs/*.c)
+HEADERS      := $(wildcard preload/*.h record/*.h analyzer/*.h tests/*.h)
+SCRIPTS      := $(wildcard tests/*.sh tests/e2e/*.sh)
+
+SHIM     := $(BUILD)/libconnleak.so
+ANALYZER := $(BUILD)/connleak
+TESTS    := $(BUILD)/unit-tests
+SAMPLES  := $(SAMPLE_SRC:%.c=$(BUILD)/%)
+PROGRAMS := $(PROGRAM_SRC:%.c=$(BUILD)/%)
+
+# CFLAGS, LDFLAGS and WERROR are yours; the rest is what the code needs.
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+            -Wmissing-prototypes -Wvla -Werror=implicit-function-declaration \
+            $(if $(WERROR),-Werror)
+# Where UBSan looks for a null format, gcc takes it for one.
+WARNINGS += $(if $(SANITIZE),-Wno-format-truncation -Wno-format-overflow)
+BASE     := -std=c11 -D_GNU_SOURCE -I. -MMD -MP \
+            -DCONNLEAK_VERSION='"$(VERSION)"' $(WARNINGS)
+LIBPQ    := $(shell pkg-config --cflags libpq 2>/dev/null)
+ANALYZER_LD := -ldw -lelf -ljansson -lstdc++ -lm -lpthread
+CHECK_LD := $(shell pkg-config --libs check 2>/dev/null)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+.PHONY: all tests check install uninstall clean help
+.PHONY: check-unit check-headers check-layers
+.PHONY: check-scripts
+.DELETE_ON_ERROR:
+
+all: $(TESTS) ## build everything (the default)
+
+tests: $(TESTS) $(PROGRAMS) ## build the tests, run none
+
+check: check-unit check-headers check-layers ## pass every test
+
+# The shim lives in somebody else's process: nothing of it is visible but the
+# functions it stands in front of, it links nothing they might not have, and
+# its calls into libpq are real calls (a tail call would make libpq's own calls
+# look like the program's; preload/caller.h).
+$(BUILD)/preload/%.o $(SHIM_RECORD:%.c=$(BUILD)/%.o): SHARED := -fPIC \
+    -fvisibility=hidden -ftls-model=initial-exec -fno-optimize-sibling-calls
+
+# Unit tests reach into both programs, so they take all objects but main() and
+# the exported hooks, which would stand in front of the tests' own libpq.
+TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
+                                %/preload/lifecycle.o, \
+              $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))))
+$(TESTS): $(TEST_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(CHECK_LD) $(ANALYZER_LD)
+
+$(BUILD)/%.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(LIBPQ) $(CFLAGS) $(SHARED) -c -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+check-unit: $(TESTS) ## unit tests; CK_RUN_SUITE=tracker for one suite
+	$(call say,TEST,$<)
+	$(Q)cd $(BUILD) && ./unit-tests
+
+check-headers: ## each header compiles alone
+	$(call say,TEST,headers)
+	$(Q)for h in $(HEADERS); do \
+	  $(CC) -std=c11 -D_GNU_SOURCE -I. $(LIBPQ) -Wall -Werror -fsyntax-only \
+	    -x c $$h || exit 1; done
+
+# What the shim may see of record/; rules.h will be the parser of pool rules.
+SHIM_SEES := format.h|settings.def|rules.h|escape.h|writer.h
+READER    := $(filter-out record/format.h $(SHIM_RECORD) $(SHIM_RECORD:.c=.h), \
+               $(wildcard record/*.[ch]))
+
+check-layers: ## preload and analyzer meet only in record/
+	$(call say,TEST,layers)
+	$(Q)! grep -nE '#include "(analyzer|record|tests)/' preload/* \
+	  $(SHIM_RECORD) $(SHIM_RECORD:.c=.h) | grep -vE '"record/($(SHIM_SEES))"'
+	$(Q)! grep -nE '#include "(preload/|tests/|record/writer)' analyzer/* $(READER)
+	$(Q)! grep -nE '#include "' record/format.h record/settings.def samples/*
+
+check-scripts: ## shellcheck finds nothing
+	$(call say,TEST,scripts)
+	$(Q)shellcheck --shell=bash --external-sources $(SCRIPTS)
+
+install: $(TESTS) ## to PREFIX (/usr/local), below DESTDIR
+	install -D -m 755 $(ANALYZER) $(DESTDIR)$(PREFIX)/bin/connleak
+	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libconnleak.so
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/connleak $(DESTDIR)$(PREFIX)/lib/libconnleak.so
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## show this list
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/p' Makefile | expand -t 18

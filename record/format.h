@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The record: what a watched process leaves behind.
+ *
+ * One file per process that uses libpq, mapped shared while the process
+ * runs, so that what was stored before a crash is still there after it.  This
+ * header is the specification; there is no other.
+ *
+ *	+--------+-----------+---------+---------+----
+ *	| header | directory | segment | segment | ...
+ *	+--------+-----------+---------+---------+----
+ *
+ * The header is followed by the directory, an array of `directory_room`
+ * entries of which the first `segment_count` are in use.  Each says where a
+ * segment lies: an array of `count` elements of one type.  Several segments
+ * may have one type; their elements are numbered through, in the order of
+ * the directory.  An element is named by this number everywhere in the file.
+ *
+ * Growing.  A segment is allocated on the disk behind all others, `file_size`
+ * is raised, it is written to the directory, and then `segment_count` counts it
+ * (release order).  It never moves.  Slots are aligned to 8 bytes.
+ *
+ * Strings are bytes up to a NUL that lie whole in one segment.  The first byte
+ * of the first is a NUL, so that 0 names no string.
+ *
+ * Elements that come and go (slots) carry a sequence word, odd while the
+ * element is being changed.  A reader of a living process takes the word,
+ * copies the element, takes the word again, and keeps the copy only if both
+ * were equal and even.  In a dead process an odd word is an event that was in
+ * flight: its fields are worth nothing, its slot is counted.
+ * All other elements are written once and then counted by `used` of their
+ * segment (release order); only counters in them change afterwards.
+ *
+ * All integers are in the byte order of the writing machine; `byte_order`
+ * says which that was.  A reader steps by header_size and element_size, so
+ * fields may be appended to either without a new version.  A segment type
+ * that a reader does not know is skipped, unless its flag SEGMENT_REQUIRED is
+ * set.  Any other change raises RECORD_VERSION, and a reader refuses a version
+ * that it does not know.
+ *
+ * Nothing in here is secret: no password, connection string, argument or
+ * environment of the process is ever stored.
+ *
+ * The folder.  A run is a folder with one record per process, named
+ * `PID-START-RANDOM.rec` (START is the process's start in clock ticks since
+ * boot, RANDOM is 8 hex digits), and the log `run.log`.  A record has the
+ * ending `.new` until its header and first segments are whole: one that is
+ * left behind belongs to a process that had acknowledged no event yet.
+ *
+ * The log is text, one line per event, appended whole by one write(2); a line
+ * of an unknown first word is skipped.  The launcher holds a lock (flock) on
+ * it while the run goes on.  Times are nanoseconds since the
+ * epoch.  In an EXE, bytes below 33, 127 and '\' are written as \ooo (octal);
+ * one that is not known is "?".
+ *
+ *	connleak 1                      the first line, written by the launcher
+ *	start TIME PID EXE              the launcher began to run this program
+ *	image PID START TIME EXE        the shim was loaded into this process
+ *	lost PID START ERRNO            it could not make its record
+ *	end PID TIME exit N             the launcher saw this process end
+ *	end PID TIME signal N
+ *	left PID                        still running when the launcher went
+ *	stop TIME                       the launcher has judged the run
+ */
+#ifndef RECORD_FORMAT_H
+#define RECORD_FORMAT_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RECORD_MAGIC	  "CONNLEAK\r\n" /* breaks if it was sent as text */
+#define RECORD_VERSION	  1u
+#define RECORD_BYTE_ORDER 0x01020304u
+#define RECORD_SUFFIX	  ".rec"
+#define RECORD_UNFINISHED ".new"
+#define RECORD_LOG	  "run.log"
+#define RECORD_LOG_FIRST  "connleak 1"
+
+#define RECORD_FIRST_SIZE 65536u /* of a new record, header and all */
+#define RECORD_MAX_SIZE	  (UINT64_C(1) << 30) /* readers refuse larger ones */
+#define RECORD_MAX_FRAMES 128u	     /* of one stack; deeper ones are cut */
+#define RECORD_NONE	  UINT32_MAX /* no site, no server, no module */
+
+/* What a segment holds.  The reserved ones have no layout yet. */
+enum record_type {
+	RECORD_SLOTS = 1,   /* struct record_slot: handles that are out */
+	RECORD_SITES = 2,   /* struct record_site: where handles are acquired */
+	RECORD_FRAMES = 3,  /* struct record_frame: the sites' stacks */
+	RECORD_MODULES = 4, /* struct record_module: files the frames lie in */
+	RECORD_SERVERS = 5, /* struct record_server: who was connected to */
+	RECORD_STRINGS = 6, /* bytes: NUL-terminated, named by first byte */
+
+	RECORD_STACKS = 7,  /* reserved: other stacks, as of a double release */
+	RECORD_POOLS = 8,   /* reserved: one per pool object: capacity, peaks */
+	RECORD_EVENTS = 9,  /* reserved: bounded log of long holds and misuse */
+	RECORD_SERIES = 10, /* reserved: 1,024 time buckets per pool */
+	RECORD_MARKS = 11,  /* reserved: ends, forks, and their moments */
+	RECORD_SCANS = 12,  /* reserved: which handles are still pointed to */
+	RECORD_EXECS = 13,  /* reserved: programs this process executed */
+	RECORD_IMAGES = 14, /* reserved: modules that use PostgreSQL unseen */
+	RECORD_ERRORS = 15, /* reserved: SQLSTATE classes per site */
+};
+
+/* What is lost is counted by what it was. */
+enum record_loss {
+	LOSS_HANDLE,  /* a handle that is out and has no slot */
+	LOSS_SITE,    /* an acquisition whose stack could not be kept */
+	LOSS_STACK,   /* an acquisition without unwinder: one frame is known */
+	LOSS_SERVER,  /* a handle whose server could not be kept */
+	LOSS_MODULE,  /* a frame whose module could not be kept */
+	LOSS_PROCESS, /* a child of this process that could make no record */
+	LOSS_KINDS = 16,
+};
+
+/* The sums of a process.  Cancel handles are in none of them. */
+enum record_total {
+	TOTAL_CONNECTS,	   /* connections acquired, failed ones too */
+	TOTAL_ESTABLISHED, /* whose first attempt was established */
+	TOTAL_RESETS,	   /* resets that were established */
+	TOTAL_FINISHES,
+	TOTAL_PEAK_OPEN, /* most connections out at once */
+	TOTAL_KINDS = 16,
+};
+
+struct record_header {
+	char magic[12]; /* RECORD_MAGIC and zeros */
+	uint32_t version;
+	uint32_t byte_order;
+	uint32_t header_size; /* the directory begins here */
+	uint32_t directory_room;
+	uint32_t directory_entry_size;
+	_Atomic(uint32_t) segment_count;
+	int32_t pid;
+	uint64_t start_ticks;  /* of the process, since boot */
+	uint64_t started_ns;   /* CLOCK_REALTIME when the record began ... */
+	uint64_t started_mono; /* ... CLOCK_MONOTONIC at the same moment */
+	_Atomic(uint64_t) file_size; /* all segments lie below it */
+	uint32_t exe;		     /* string; 0 if unknown */
+	uint32_t reserved;	     /* 0 */
+	_Atomic(uint64_t) totals[TOTAL_KINDS];
+	_Atomic(uint64_t) lost[LOSS_KINDS];
+};
+
+#define SEGMENT_REQUIRED 1u /* a reader that does not know it must refuse */
+
+struct record_segment {
+	uint16_t type;	  /* enum record_type */
+	uint16_t version; /* of the element; 1 */
+	uint16_t flags;
+	uint16_t reserved; /* 0 */
+	uint32_t element_size;
+	uint32_t count;
+	uint64_t offset;	/* in the file */
+	_Atomic(uint32_t) used; /* the first so many were ever written */
+	uint32_t first;		/* number of its first element */
+};
+
+enum record_handle_kind {
+	HANDLE_CONNECTION = 1,
+	HANDLE_CANCEL = 2, /* PGcancel, or libpq 17's PGcancelConn */
+	HANDLE_LEASE = 3,  /* reserved */
+};
+
+enum record_slot_state {
+	SLOT_FREE = 0,
+	SLOT_CONNECTING = 1,
+	SLOT_FAILED = 2,
+	SLOT_ESTABLISHED = 3, /* a cancel handle is always this */
+};
+
+#define SLOT_EVER_ESTABLISHED 1u /* by the first attempt or by a reset */
+#define SLOT_RESET	      2u /* the attempt under way is a reset */
+
+struct record_slot {
+	_Atomic(uint32_t) sequence;
+	uint8_t kind;	/* enum record_handle_kind */
+	uint8_t state;	/* enum record_slot_state */
+	uint16_t flags; /* SLOT_* */
+	uint64_t handle;
+	uint64_t acquired_ns;	 /* since header.started_mono */
+	uint64_t established_ns; /* the same; 0 if never */
+	uint32_t site;
+	uint32_t server;
+	int32_t tid;	     /* of the thread that acquired it */
+	int32_t backend_pid; /* 0 if unknown */
+	uint32_t resets;
+	uint32_t function; /* string: the function that acquired it */
+};
+
+/* Holds of 2^(n-1) to 2^n microseconds are counted in hold_us[n]. */
+#define RECORD_HOLD_BUCKETS 48u
+
+#define SITE_CUT    1u /* the stack was deeper than RECORD_MAX_FRAMES */
+#define SITE_BROKEN 2u /* unwinding ended before the first frame */
+
+/* A stack that acquired, and what became of its handles. */
+struct record_site {
+	uint64_t hash; /* of kind and frames */
+	uint32_t first_frame;
+	uint16_t frame_count;
+	uint16_t flags;	   /* SITE_* */
+	uint32_t function; /* string: the function called */
+	uint32_t kind;	   /* enum record_handle_kind */
+	_Atomic(uint64_t) acquired;
+	_Atomic(uint64_t) released;
+	_Atomic(uint64_t) longest_ns; /* of the released ones */
+	_Atomic(uint32_t) hold_us[RECORD_HOLD_BUCKETS];
+};
+
+enum record_frame_kind {
+	FRAME_NATIVE = 1, /* a return address: look up the byte before it */
+	FRAME_SCRIPT = 2, /* reserved: where = line, offset = file, function */
+};
+
+/* Innermost first: the caller of the function that acquired comes first. */
+struct record_frame {
+	uint16_t kind; /* enum record_frame_kind */
+	uint16_t reserved;
+	uint32_t where;	 /* native: module, or RECORD_NONE */
+	uint64_t offset; /* native: address less the module's load bias */
+};
+
+#define RECORD_BUILD_ID_MAX 32u
+
+/* A module that a frame lies in; one loaded again elsewhere is another. */
+struct record_module {
+	uint64_t bias;
+	uint64_t device, inode; /* of the file; 0 if it could not be seen */
+	uint32_t path;		/* string */
+	uint32_t build_id_size; /* 0 if it has none */
+	uint8_t build_id[RECORD_BUILD_ID_MAX];
+};
+
+/* Strings; 0 if unknown.  "(conninfo)" stands for what may hide a secret. */
+struct record_server {
+	uint32_t host, port, dbname, user;
+	uint32_t reserved[4]; /* 0: timeouts come here */
+};
+
+static_assert(sizeof(struct record_header) == 336, "header is on disk");
+static_assert(offsetof(struct record_header, totals) == 80, "no padding");
+static_assert(sizeof(struct record_segment) == 32, "directory is on disk");
+static_assert(sizeof(struct record_slot) == 56, "slot is on disk");
+static_assert(offsetof(struct record_slot, site) == 32, "no padding");
+static_assert(sizeof(struct record_site) == 240, "site is on disk");
+static_assert(sizeof(struct record_frame) == 16, "frame is on disk");
+static_assert(sizeof(struct record_module) == 64, "module is on disk");
+static_assert(sizeof(struct record_server) == 32, "server is on disk");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
+		      sizeof(_Atomic(uint64_t)) == 8 &&
+		      sizeof(_Atomic(uint32_t)) == 4,
+	      "an atomic in a file must be nothing but its value");
+
+#endif

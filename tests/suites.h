@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suites - every suite of the unit tests, once
+ *
+ * A suite tests what the header of its module promises, a sentence a test.
+ * A new one is a file test_<module>.c and a row here.
+ */
+#ifndef TESTS_SUITES_H
+#define TESTS_SUITES_H
+
+#include <check.h>
+
+#define SUITES(ROW) \
+	ROW(writer) \
+	ROW(reader) \
+	ROW(directory) \
+	ROW(snapshot)
+
+#define DECLARE_SUITE(name) Suite *name##_suite(void);
+SUITES(DECLARE_SUITE)
+#undef DECLARE_SUITE
+
+#endif
