@@ -14,7 +14,8 @@
 	ROW(writer) \
 	ROW(reader) \
 	ROW(directory) \
-	ROW(snapshot)
+	ROW(snapshot) \
+	ROW(log)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);
 SUITES(DECLARE_SUITE)
