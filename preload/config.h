@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config - the settings that the shim reads, from the environment
+ *
+ * The rows of record/settings.def with an S.  They are read once, when the
+ * shim is loaded: the program may change its environment later, and getenv()
+ * at that time races with it.
+ */
+#ifndef PRELOAD_CONFIG_H
+#define PRELOAD_CONFIG_H
+
+#include <stdint.h>
+
+struct config {
+	char folder[512];      /* where records go; "" if there is no place */
+	int is_default;	       /* nobody named it: it may have to be made */
+	uint64_t record_limit; /* bytes */
+};
+
+/* Takes the constructor's own envp: getenv() may not work that early. */
+void config_read(struct config *out, char *const *environment);
+
+/*
+ * Makes the default folder, for the user alone.  Returns 0, or a negative
+ * errno: -EPERM if what is there is not a folder of the user's own.
+ */
+int config_make_folder(const struct config *config);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/guard.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void guard_enter(struct guard *g)
+{
+	static const uint64_t all = ~(uint64_t)0;
+
+	g->error = errno;
+	g->signals = 0;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &g->signals,
+		sizeof(all));
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &g->cancel_state);
+}
+
+void guard_leave(const struct guard *g)
+{
+	pthread_setcancelstate(g->cancel_state, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->signals, NULL,
+		sizeof(g->signals));
+	errno = g->error;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * guard - the program must not notice that the shim was at work
+ *
+ * All work of the shim inside a call of the program stands between these two.
+ * They keep errno; they keep signal handlers out, since one that connects
+ * would meet our lock in its own thread, and one that jumps out of us would
+ * leave it locked for ever; and they keep thread cancellation out, since open
+ * and write are cancellation points.  The program's own libpq call is never
+ * made inside: there everything is as without us.
+ */
+#ifndef PRELOAD_GUARD_H
+#define PRELOAD_GUARD_H
+
+#include <stdint.h>
+
+struct guard {
+	uint64_t signals; /* the kernel's mask: glibc hides two of them */
+	int cancel_state;
+	int error;
+};
+
+void guard_enter(struct guard *g);
+void guard_leave(const struct guard *g);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/lock.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "preload/guard.h"
+
+static pthread_mutex_t locks[LOCKS] = {
+	[LOCK_LIBPQ] = PTHREAD_MUTEX_INITIALIZER,
+	[LOCK_UNWINDER] = PTHREAD_MUTEX_INITIALIZER,
+	[LOCK_RECORDING] = PTHREAD_MUTEX_INITIALIZER,
+};
+
+/* This thread is between the fork handlers, and has all locks. */
+static _Thread_local bool forking;
+
+void lock_take(enum lock lock)
+{
+	if (!forking)
+		pthread_mutex_lock(&locks[lock]);
+}
+
+void lock_give(enum lock lock)
+{
+	if (!forking)
+		pthread_mutex_unlock(&locks[lock]);
+}
+
+void lock_before_fork(void)
+{
+	struct guard guard;
+
+	guard_enter(&guard);
+	for (int i = 0; i < LOCKS; i++)
+		pthread_mutex_lock(&locks[i]);
+	forking = true;
+	guard_leave(&guard);
+}
+
+void lock_after_fork(void)
+{
+	struct guard guard;
+
+	guard_enter(&guard);
+	forking = false;
+	for (int i = LOCKS; i-- > 0;)
+		pthread_mutex_unlock(&locks[i]);
+	guard_leave(&guard);
+}
+
+void lock_after_fork_in_child(void)
+{
+	forking = false;
+	lock_forget();
+}
+
+void lock_forget(void)
+{
+	for (int i = 0; i < LOCKS; i++)
+		pthread_mutex_init(&locks[i], NULL);
+}

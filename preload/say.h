@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * say - the one line that the shim may print when it must give up
+ *
+ * On standard error, as long as that is what it was when the program began.
+ * A daemon may have its database connection as descriptor 2 by now.
+ */
+#ifndef PRELOAD_SAY_H
+#define PRELOAD_SAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Remembers what standard error is. */
+void say_init(void);
+/* `line` with its newline; inside a guard. */
+void say(const char *line, size_t length);
+
+/* Whether a write of `size` there would end the program with SIGXFSZ. */
+bool say_may_append(int fd, size_t size);
+
+#endif

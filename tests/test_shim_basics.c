@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* preload/memory.h, guard.h and config.h */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "preload/config.h"
+#include "preload/guard.h"
+#include "preload/memory.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
+
+START_TEST(pieces_are_aligned_and_do_not_overlap)
+{
+	static char *pieces[500];
+	size_t sizes[500];
+
+	for (int i = 0; i < 500; i++) {
+		sizes[i] = 1 + (size_t)(i * 7919) % 3000;
+		pieces[i] = memory_take(sizes[i]);
+		ck_assert_ptr_nonnull(pieces[i]);
+		ck_assert_uint_eq((uintptr_t)pieces[i] % 16, 0);
+		memset(pieces[i], i & 255, sizes[i]);
+	}
+	for (int i = 0; i < 500; i++)
+		for (size_t n = 0; n < sizes[i]; n++)
+			ck_assert_uint_eq((unsigned char)pieces[i][n],
+					  (unsigned)(i & 255));
+}
+END_TEST
+
+START_TEST(what_was_given_back_is_used_again)
+{
+	void *first = memory_take(100);
+
+	memory_give(first, 100);
+	ck_assert_ptr_eq(memory_take(120), first);
+}
+END_TEST
+
+START_TEST(a_large_piece_has_a_mapping_of_its_own)
+{
+	char *large = memory_take(10 << 20);
+
+	ck_assert_ptr_nonnull(large);
+	large[(10 << 20) - 1] = 1;
+	memory_give(large, 10 << 20);
+	ck_assert_ptr_null(memory_take((size_t)1 << 62));
+}
+END_TEST
+
+static volatile int caught;
+
+static void catch (int number)
+{
+	caught = number;
+}
+
+START_TEST(inside_a_guard_no_handler_runs_and_errno_comes_back)
+{
+	struct guard guard;
+
+	signal(SIGUSR1, catch);
+	errno = 33;
+	guard_enter(&guard);
+	raise(SIGUSR1);
+	ck_assert_int_eq(caught, 0);
+	errno = 44;
+	guard_leave(&guard);
+	ck_assert_int_eq(errno, 33);
+	ck_assert_int_eq(caught, SIGUSR1);
+}
+END_TEST
+
+static void *cancelled(void *reached)
+{
+	struct guard guard;
+
+	guard_enter(&guard);
+	pthread_cancel(pthread_self());
+	pthread_testcancel();
+	*(int *)reached = 1;
+	guard_leave(&guard);
+	pthread_testcancel();
+	*(int *)reached = 2;
+	return NULL;
+}
+
+START_TEST(a_thread_is_cancelled_after_the_guard_and_not_inside)
+{
+	pthread_t thread;
+	int reached = 0;
+
+	pthread_create(&thread, NULL, cancelled, &reached);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(reached, 1);
+}
+END_TEST
+
+static struct config read_settings(char *const *environment)
+{
+	struct config config;
+
+	config_read(&config, environment);
+	return config;
+}
+
+START_TEST(settings_come_from_the_environment_given)
+{
+	char *environment[] = { "CONNLEAK_DIRX=/no", "CONNLEAK_DIR=/some/where",
+				"CONNLEAK_RECORD_LIMIT=2M", NULL };
+	struct config config = read_settings(environment);
+
+	ck_assert_str_eq(config.folder, "/some/where");
+	ck_assert(!config.is_default);
+	ck_assert_uint_eq(config.record_limit, 2 << 20);
+}
+END_TEST
+
+START_TEST(a_relative_folder_lies_below_the_current_one)
+{
+	char *environment[] = { "CONNLEAK_DIR=records", NULL };
+
+	ck_assert_int_eq(chdir(scratch), 0);
+	ck_assert_str_eq(read_settings(environment).folder,
+			 scratch_path("records"));
+	ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
+START_TEST(without_settings_the_defaults_count)
+{
+	char *environment[] = { "HOME=/home/x", "XDG_STATE_HOME=/state", NULL };
+	struct config config = read_settings(environment);
+
+	ck_assert_uint_eq(config.record_limit, 64 << 20);
+	ck_assert(config.is_default);
+	ck_assert_str_eq(config.folder, geteuid() ? "/state/connleak/preload"
+						  : "/var/tmp/connleak-root");
+	ck_assert_uint_eq(read_settings(NULL).record_limit, 64 << 20);
+}
+END_TEST
+
+START_TEST(the_default_folder_is_made_for_its_owner_alone)
+{
+	struct config config = { .is_default = 1 };
+	struct stat about;
+
+	strcpy(config.folder, scratch_path("a/b/c"));
+	ck_assert_int_eq(config_make_folder(&config), 0);
+	ck_assert_int_eq(config_make_folder(&config), 0);
+	ck_assert_int_eq(stat(config.folder, &about), 0);
+	ck_assert_int_eq(about.st_mode & 07777, 0700);
+}
+END_TEST
+
+START_TEST(a_default_folder_that_is_a_link_is_not_trusted)
+{
+	struct config config = { .is_default = 1 };
+
+	strcpy(config.folder, scratch_path("link"));
+	ck_assert_int_eq(symlink("/tmp", config.folder), 0);
+	ck_assert_int_eq(config_make_folder(&config), -EPERM);
+}
+END_TEST
+
+Suite *shim_basics_suite(void)
+{
+	Suite *suite = suite_create("shim_basics");
+	TCase *test = tcase_create("memory");
+
+	tcase_add_test(test, pieces_are_aligned_and_do_not_overlap);
+	tcase_add_test(test, what_was_given_back_is_used_again);
+	tcase_add_test(test, a_large_piece_has_a_mapping_of_its_own);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("guard");
+	tcase_add_test(test,
+		       inside_a_guard_no_handler_runs_and_errno_comes_back);
+	tcase_add_test(test,
+		       a_thread_is_cancelled_after_the_guard_and_not_inside);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("config");
+	tcase_add_checked_fixture(test, scratch_make, scratch_remove);
+	tcase_add_test(test, settings_come_from_the_environment_given);
+	tcase_add_test(test, a_relative_folder_lies_below_the_current_one);
+	tcase_add_test(test, without_settings_the_defaults_count);
+	tcase_add_test(test, the_default_folder_is_made_for_its_owner_alone);
+	tcase_add_test(test, a_default_folder_that_is_a_link_is_not_trusted);
+	suite_add_tcase(suite, test);
+	return suite;
+}
