@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Symbol look-up by both hash tables, as the System V ABI describes them. */
+#include "preload/elf.h"
+
+#include <string.h>
+
+/* What the dynamic section points to. */
+struct dynamic {
+	const ElfW(Sym) * symbols;
+	const char *strings;
+	const uint32_t *gnu_hash;
+	const uint32_t *sysv_hash;
+};
+
+static const ElfW(Phdr) *
+	find_header(const struct dl_phdr_info *object, uint32_t type)
+{
+	for (int i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == type)
+			return &object->dlpi_phdr[i];
+	return NULL;
+}
+
+/* glibc has relocated these pointers in place, but not those of the vDSO. */
+static const void *pointer(const struct dl_phdr_info *object, ElfW(Addr) value)
+{
+	if (value < object->dlpi_addr)
+		value += object->dlpi_addr;
+	return (const void *)value;
+}
+
+static int read_dynamic(const struct dl_phdr_info *object, struct dynamic *out)
+{
+	const ElfW(Phdr) *header = find_header(object, PT_DYNAMIC);
+	const ElfW(Dyn) * entry;
+
+	memset(out, 0, sizeof(*out));
+	if (!header)
+		return 0;
+	entry = (const void *)(object->dlpi_addr + header->p_vaddr);
+	for (; entry->d_tag != DT_NULL; entry++) {
+		const void *value = pointer(object, entry->d_un.d_ptr);
+
+		if (entry->d_tag == DT_SYMTAB)
+			out->symbols = value;
+		else if (entry->d_tag == DT_STRTAB)
+			out->strings = value;
+		else if (entry->d_tag == DT_GNU_HASH)
+			out->gnu_hash = value;
+		else if (entry->d_tag == DT_HASH)
+			out->sysv_hash = value;
+	}
+	return out->symbols && out->strings;
+}
+
+static int is_definition(const struct dynamic *d, uint32_t index,
+			 const char *name)
+{
+	const ElfW(Sym) *symbol = &d->symbols[index];
+
+	return symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
+	       !strcmp(d->strings + symbol->st_name, name);
+}
+
+static uint32_t gnu_hash(const char *name)
+{
+	uint32_t hash = 5381;
+
+	for (; *name; name++)
+		hash = hash * 33 + (unsigned char)*name;
+	return hash;
+}
+
+/* Layout: buckets, first symbol, bloom words, shift; bloom; buckets; chain. */
+static uint32_t find_by_gnu_hash(const struct dynamic *d, const char *name)
+{
+	const uint32_t buckets = d->gnu_hash[0], first = d->gnu_hash[1];
+	const uint32_t words = d->gnu_hash[2], shift = d->gnu_hash[3];
+	const ElfW(Addr) *bloom = (const void *)(d->gnu_hash + 4);
+	const uint32_t *bucket = (const void *)(bloom + words);
+	const uint32_t *chain = bucket + buckets;
+	const uint32_t hash = gnu_hash(name), bits = 8 * sizeof(ElfW(Addr));
+	ElfW(Addr) word;
+	uint32_t i;
+
+	if (!buckets || !words)
+		return 0;
+	word = bloom[hash / bits % words];
+	if (!(word >> (hash % bits) & word >> ((hash >> shift) % bits) & 1))
+		return 0;
+	i = bucket[hash % buckets];
+	if (i < first)
+		return 0;
+	for (;; i++) {
+		if ((chain[i - first] | 1) == (hash | 1) &&
+		    is_definition(d, i, name))
+			return i;
+		if (chain[i - first] & 1)
+			return 0;
+	}
+}
+
+static uint32_t sysv_hash(const char *name)
+{
+	uint32_t hash = 0;
+
+	for (; *name; name++) {
+		hash = (hash << 4) + (unsigned char)*name;
+		hash ^= (hash & 0xf0000000u) >> 24;
+		hash &= 0x0fffffffu;
+	}
+	return hash;
+}
+
+static uint32_t find_by_sysv_hash(const struct dynamic *d, const char *name)
+{
+	const uint32_t buckets = d->sysv_hash[0];
+	const uint32_t *bucket = d->sysv_hash + 2, *chain = bucket + buckets;
+	uint32_t i;
+
+	if (!buckets)
+		return 0;
+	for (i = bucket[sysv_hash(name) % buckets]; i; i = chain[i])
+		if (is_definition(d, i, name))
+			return i;
+	return 0;
+}
+
+void *elf_symbol(const struct dl_phdr_info *object, const char *name)
+{
+	struct dynamic d;
+	uint32_t index = 0;
+
+	if (!read_dynamic(object, &d))
+		return NULL;
+	if (d.gnu_hash)
+		index = find_by_gnu_hash(&d, name);
+	else if (d.sysv_hash)
+		index = find_by_sysv_hash(&d, name);
+	if (!index)
+		return NULL;
+	return (void *)(object->dlpi_addr + d.symbols[index].st_value);
+}
+
+void elf_range(const struct dl_phdr_info *object, uintptr_t *ret_start,
+	       uintptr_t *ret_end)
+{
+	*ret_start = UINTPTR_MAX;
+	*ret_end = 0;
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+		uintptr_t start = object->dlpi_addr + header->p_vaddr;
+
+		if (header->p_type != PT_LOAD)
+			continue;
+		if (start < *ret_start)
+			*ret_start = start;
+		if (start + header->p_memsz > *ret_end)
+			*ret_end = start + header->p_memsz;
+	}
+}
+
+size_t elf_build_id(const struct dl_phdr_info *object,
+		    const unsigned char **ret_id)
+{
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+		const char *at, *end;
+
+		if (header->p_type != PT_NOTE)
+			continue;
+		at = (const char *)(object->dlpi_addr + header->p_vaddr);
+		end = at + header->p_memsz;
+		while (at + sizeof(ElfW(Nhdr)) <= end) {
+			const ElfW(Nhdr) *note = (const void *)at;
+			const char *name = at + sizeof(*note);
+			const char *value =
+				name + ((note->n_namesz + 3u) & ~3u);
+
+			if (note->n_type == NT_GNU_BUILD_ID &&
+			    note->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
+				*ret_id = (const unsigned char *)value;
+				return note->n_descsz;
+			}
+			at = value + ((note->n_descsz + 3u) & ~3u);
+		}
+	}
+	return 0;
+}

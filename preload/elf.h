@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * elf - look into a loaded object without asking the dynamic linker
+ *
+ * The dl* functions take the loader's lock.  A thread that connects while
+ * another one waits for it inside a constructor (and so inside dlopen) would
+ * hang in them for ever; what is read here is mapped memory only.
+ *
+ * Valid while the object stays loaded, so: inside a dl_iterate_phdr callback.
+ */
+#ifndef PRELOAD_ELF_H
+#define PRELOAD_ELF_H
+
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The address of an exported function or variable, or NULL. */
+void *elf_symbol(const struct dl_phdr_info *object, const char *name);
+
+/* The lowest and the first address behind the last of what is mapped. */
+void elf_range(const struct dl_phdr_info *object, uintptr_t *ret_start,
+	       uintptr_t *ret_end);
+
+/* The build-id in the object's notes: its size, 0 if it has none. */
+size_t elf_build_id(const struct dl_phdr_info *object,
+		    const unsigned char **ret_id);
+
+#endif
