@@ -12,6 +12,7 @@
 
 #define SUITES(ROW) \
 	ROW(writer) \
+	ROW(tracker) \
 	ROW(stack) \
 	ROW(loaded) \
 	ROW(shim_basics) \

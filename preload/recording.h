@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recording - the record of this process: is there one, and whose is it
+ *
+ * Everything that is written into the record is written between
+ * recording_lock() and recording_unlock(), inside a guard.
+ *
+ * A child of fork() leaves its parent's record alone: the first lock there
+ * finds itself in a new process, starts without a record, and makes one of its
+ * own.  Whatever else was kept in memory about the parent is worth nothing
+ * then; its keepers see that by recording_generation().
+ */
+#ifndef PRELOAD_RECORDING_H
+#define PRELOAD_RECORDING_H
+
+#include "preload/config.h"
+#include "record/writer.h"
+
+/* Once, in the constructor; tells the run's log that we are here. */
+void recording_init(const struct config *config, const char *exe);
+
+/*
+ * The record, made now if there is none yet; NULL if none can be made: then
+ * nothing is kept, which the log (or, without one, a line on stderr) says
+ * once.  Locked in both cases.
+ */
+struct writer *recording_lock(void);
+void recording_unlock(void);
+
+/* The fork handler of the child. */
+void recording_after_fork_in_child(void);
+
+/* Which process this is: it changes in every child.  Under the lock. */
+unsigned recording_generation(void);
+
+/* Nanoseconds since the record began. */
+uint64_t recording_now(const struct writer *record);
+
+/* Counters in the record, under the lock. */
+void recording_count(struct writer *record, enum record_total total);
+void recording_lost(struct writer *record, enum record_loss loss);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/sites.h"
+
+#include <string.h>
+
+#include "preload/hash.h"
+#include "preload/modules.h"
+#include "preload/recording.h"
+
+struct site {
+	uint64_t hash;
+	uint32_t number;
+	UT_hash_handle hh;
+};
+
+/* Names of functions, by their address: they are literals of the shim. */
+struct name {
+	uint64_t address;
+	uint32_t string;
+	UT_hash_handle hh;
+};
+
+/* Guarded by recording_lock(). */
+static struct {
+	struct site *by_hash;
+	struct name *names;
+} sites;
+
+static uint32_t name_string(struct writer *record, const char *function)
+{
+	const uint64_t address = (uintptr_t)function;
+	struct name *entry;
+
+	HASH_FIND_BYHASHVALUE(hh, sites.names, &address, sizeof(address),
+			      (unsigned)address, entry);
+	if (entry)
+		return entry->string;
+	entry = memory_take(sizeof(*entry));
+	if (!entry)
+		return 0;
+	entry->address = address;
+	entry->string = writer_string(record, function);
+	HASH_ADD_BYHASHVALUE(hh, sites.names, address, sizeof(address),
+			     (unsigned)address, entry);
+	return entry->string;
+}
+
+/* The module's number in the record, which it gets at its first frame. */
+static uint32_t module_number(struct writer *record, struct module *module)
+{
+	struct record_module *stored;
+	uint32_t number;
+
+	if (module->record != RECORD_NONE)
+		return module->record;
+	number = writer_reserve(record, RECORD_MODULES, 1);
+	if (number == RECORD_NONE)
+		return RECORD_NONE;
+	stored = writer_at(record, RECORD_MODULES, number);
+	stored->bias = module->bias;
+	stored->build_id_size = module->build_id_size;
+	memcpy(stored->build_id, module->build_id, sizeof(stored->build_id));
+	stored->path = writer_string(record, module->path);
+	writer_publish(record, RECORD_MODULES, number, 1);
+	module->record = number;
+	return number;
+}
+
+static void name_frames(struct writer *record, const struct stack *stack,
+			struct record_frame *out)
+{
+	modules_refresh();
+	for (unsigned i = 0; i < stack->count; i++) {
+		/* The address returned to may be behind the module's end. */
+		struct module *module = modules_find(stack->frames[i] - 1);
+
+		memset(&out[i], 0, sizeof(out[i]));
+		out[i].kind = FRAME_NATIVE;
+		out[i].where = RECORD_NONE;
+		out[i].offset = stack->frames[i];
+		if (!module)
+			continue;
+		out[i].where = module_number(record, module);
+		if (out[i].where != RECORD_NONE)
+			out[i].offset -= module->bias;
+		else
+			recording_lost(record, LOSS_MODULE);
+	}
+}
+
+static uint64_t hash_frames(enum record_handle_kind kind, const char *function,
+			    const struct record_frame *frames, unsigned count)
+{
+	uint64_t hash = hash_word(HASH_SEED, (uint64_t)kind);
+
+	hash = hash_word(hash, (uintptr_t)function);
+	for (unsigned i = 0; i < count; i++) {
+		hash = hash_word(hash, frames[i].where);
+		hash = hash_word(hash, frames[i].offset);
+	}
+	return hash;
+}
+
+static uint32_t store(struct writer *record, const struct record_site *site,
+		      const struct record_frame *frames)
+{
+	uint32_t first =
+		writer_reserve(record, RECORD_FRAMES, site->frame_count);
+	uint32_t number = writer_reserve(record, RECORD_SITES, 1);
+	struct record_site *stored;
+
+	if (first == RECORD_NONE || number == RECORD_NONE)
+		return RECORD_NONE;
+	memcpy(writer_at(record, RECORD_FRAMES, first), frames,
+	       site->frame_count * sizeof(*frames));
+	writer_publish(record, RECORD_FRAMES, first, site->frame_count);
+	stored = writer_at(record, RECORD_SITES, number);
+	*stored = *site;
+	stored->first_frame = first;
+	writer_publish(record, RECORD_SITES, number, 1);
+	return number;
+}
+
+static uint32_t add_site(struct writer *record, const struct record_site *site,
+			 const struct record_frame *frames)
+{
+	struct site *entry = memory_take(sizeof(*entry));
+	uint32_t number;
+
+	if (!entry)
+		return RECORD_NONE;
+	number = store(record, site, frames);
+	if (number == RECORD_NONE) {
+		memory_give(entry, sizeof(*entry));
+		return RECORD_NONE;
+	}
+	entry->hash = site->hash;
+	entry->number = number;
+	HASH_ADD_BYHASHVALUE(hh, sites.by_hash, hash, sizeof(entry->hash),
+			     (unsigned)entry->hash, entry);
+	return number;
+}
+
+static uint32_t find_or_add(struct writer *record, enum record_handle_kind kind,
+			    const char *function, const struct stack *stack)
+{
+	/* Static, since a thread's stack may be small; the lock guards it. */
+	static struct record_frame frames[RECORD_MAX_FRAMES];
+	struct record_site site = { .kind = kind };
+	struct site *entry;
+
+	name_frames(record, stack, frames);
+	site.hash = hash_frames(kind, function, frames, stack->count);
+	HASH_FIND_BYHASHVALUE(hh, sites.by_hash, &site.hash, sizeof(site.hash),
+			      (unsigned)site.hash, entry);
+	if (entry)
+		return entry->number;
+	site.frame_count = (uint16_t)stack->count;
+	if (stack->cut)
+		site.flags |= SITE_CUT;
+	if (stack->broken || stack->alone)
+		site.flags |= SITE_BROKEN;
+	site.function = name_string(record, function);
+	return add_site(record, &site, frames);
+}
+
+uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
+			const char *function, const struct stack *stack)
+{
+	uint32_t number = find_or_add(record, kind, function, stack);
+	struct record_site *site;
+
+	if (number == RECORD_NONE) {
+		recording_lost(record, LOSS_SITE);
+		return RECORD_NONE;
+	}
+	if (stack->alone)
+		recording_lost(record, LOSS_STACK);
+	site = writer_at(record, RECORD_SITES, number);
+	atomic_store_explicit(&site->acquired, site->acquired + 1,
+			      memory_order_relaxed);
+	return number;
+}
+
+/* 0 below a microsecond, then one more for each doubling. */
+static unsigned bucket_of(uint64_t ns)
+{
+	unsigned bucket = 0;
+
+	for (uint64_t us = ns / 1000; us && bucket < RECORD_HOLD_BUCKETS - 1;
+	     us >>= 1)
+		bucket++;
+	return bucket;
+}
+
+void sites_released(struct writer *record, uint32_t number, uint64_t held_ns)
+{
+	struct record_site *site;
+	unsigned bucket = bucket_of(held_ns);
+
+	if (number == RECORD_NONE)
+		return;
+	site = writer_at(record, RECORD_SITES, number);
+	atomic_store_explicit(&site->released, site->released + 1,
+			      memory_order_relaxed);
+	atomic_store_explicit(&site->hold_us[bucket], site->hold_us[bucket] + 1,
+			      memory_order_relaxed);
+	if (held_ns > site->longest_ns)
+		atomic_store_explicit(&site->longest_ns, held_ns,
+				      memory_order_relaxed);
+}
+
+void sites_forget(void)
+{
+	memset(&sites, 0, sizeof(sites));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sites - where handles are acquired: each stack once, with its sums
+ *
+ * Under recording_lock().
+ */
+#ifndef PRELOAD_SITES_H
+#define PRELOAD_SITES_H
+
+#include "preload/stack.h"
+#include "record/writer.h"
+
+/*
+ * Counts an acquisition of `kind` by `function` from `stack`.  Returns the
+ * site's number, or RECORD_NONE, then the loss was counted.
+ */
+uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
+			const char *function, const struct stack *stack);
+
+/* Counts the end of a handle that was out for so long. */
+void sites_released(struct writer *record, uint32_t site, uint64_t held_ns);
+
+/* In a new process. */
+void sites_forget(void);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/tracker.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/hash.h"
+#include "preload/modules.h"
+#include "preload/recording.h"
+#include "preload/sites.h"
+
+/* A slot of the record; it serves one handle after another. */
+struct place {
+	uint64_t handle;
+	struct record_slot *slot;
+	struct place *next_free;
+	UT_hash_handle hh;
+};
+
+/*
+ * Guarded by recording_lock().  Whenever that is free:
+ *   1. `by_handle` has one place for each slot that is not SLOT_FREE, keyed by
+ *      its handle.  The file is the truth, the table only its index; so the
+ *      file changes first, and a crash in between leaves the file right.
+ *   2. No two places share a handle.  A handle acquired again was released
+ *      where no hook could see it: the old one goes.
+ *   3. `open` connections are out, `unseen` of them without a slot.
+ */
+static struct {
+	struct place *by_handle, *free;
+	uint64_t open, unseen;
+	unsigned generation;
+} tracker;
+
+/* The record, with everything here belonging to this process. */
+static struct writer *lock(void)
+{
+	struct writer *record = recording_lock();
+
+	if (recording_generation() != tracker.generation) {
+		memset(&tracker, 0, sizeof(tracker));
+		tracker.generation = recording_generation();
+		sites_forget();
+		servers_forget();
+		modules_forget();
+		memory_forget();
+	}
+	return record;
+}
+
+static uint64_t hash_handle(uint64_t handle)
+{
+	return hash_word(HASH_SEED, handle);
+}
+
+static struct place *find(const void *handle)
+{
+	const uint64_t key = (uintptr_t)handle;
+	struct place *place;
+
+	HASH_FIND_BYHASHVALUE(hh, tracker.by_handle, &key, sizeof(key),
+			      (unsigned)hash_handle(key), place);
+	return place;
+}
+
+static struct place *new_place(struct writer *record)
+{
+	struct place *place = tracker.free;
+	uint32_t number;
+
+	if (place) {
+		tracker.free = place->next_free;
+		return place;
+	}
+	number = writer_reserve(record, RECORD_SLOTS, 1);
+	if (number == RECORD_NONE)
+		return NULL;
+	place = memory_take(sizeof(*place));
+	if (!place)
+		return NULL;
+	place->slot = writer_at(record, RECORD_SLOTS, number);
+	writer_publish(record, RECORD_SLOTS, number, 1);
+	return place;
+}
+
+static void give_back(struct place *place)
+{
+	place->next_free = tracker.free;
+	tracker.free = place;
+}
+
+/*
+ * Takes a place off: first in the file, then in the table.  The slot comes
+ * before the sums: a process that is killed in between had begun to release.
+ */
+static void forget(struct writer *record, struct place *place)
+{
+	struct record_slot *slot = place->slot;
+
+	writer_slot_begin(slot);
+	slot->state = SLOT_FREE;
+	writer_slot_end(slot);
+	sites_released(record, slot->site,
+		       recording_now(record) - slot->acquired_ns);
+	HASH_DELETE(hh, tracker.by_handle, place);
+	give_back(place);
+}
+
+static void count_connect(struct writer *record, const struct acquisition *what)
+{
+	_Atomic(uint64_t) *peak = &record->header->totals[TOTAL_PEAK_OPEN];
+
+	if (what->kind != HANDLE_CONNECTION)
+		return;
+	recording_count(record, TOTAL_CONNECTS);
+	if (what->state == SLOT_ESTABLISHED)
+		recording_count(record, TOTAL_ESTABLISHED);
+	if (++tracker.open > *peak)
+		atomic_store_explicit(peak, tracker.open, memory_order_relaxed);
+}
+
+static void count_finish(struct writer *record, enum record_handle_kind kind)
+{
+	if (kind != HANDLE_CONNECTION)
+		return;
+	recording_count(record, TOTAL_FINISHES);
+	tracker.open--;
+}
+
+static void fill(struct writer *record, struct record_slot *slot,
+		 const struct acquisition *what, uint32_t site)
+{
+	const uint64_t now = recording_now(record);
+	const uint32_t server = servers_number(record, &what->server);
+	const bool established = what->state == SLOT_ESTABLISHED;
+
+	writer_slot_begin(slot);
+	slot->kind = (uint8_t)what->kind;
+	slot->state = (uint8_t)what->state;
+	slot->flags = established ? SLOT_EVER_ESTABLISHED : 0;
+	slot->handle = (uintptr_t)what->handle;
+	slot->acquired_ns = now;
+	slot->established_ns = established ? now : 0;
+	slot->site = site;
+	slot->server = server;
+	slot->tid = (int32_t)syscall(SYS_gettid);
+	slot->backend_pid = what->backend_pid;
+	slot->resets = 0;
+	writer_slot_end(slot);
+}
+
+/* Not kept: its release will be known only by the number of these. */
+static void count_unseen(struct writer *record, const struct acquisition *what)
+{
+	recording_lost(record, LOSS_HANDLE);
+	if (what->kind == HANDLE_CONNECTION)
+		tracker.unseen++;
+}
+
+static void enter(struct writer *record, const struct acquisition *what)
+{
+	const uint32_t site = sites_acquired(record, what->kind, what->function,
+					     &what->stack);
+	struct place *place = new_place(record);
+
+	if (!place) {
+		count_unseen(record, what);
+		return;
+	}
+	fill(record, place->slot, what, site);
+	place->handle = (uintptr_t)what->handle;
+	HASH_ADD_BYHASHVALUE(hh, tracker.by_handle, handle,
+			     sizeof(place->handle),
+			     (unsigned)hash_handle(place->handle), place);
+	if (place->hh.tbl)
+		return;
+	writer_slot_begin(place->slot);
+	place->slot->state = SLOT_FREE;
+	writer_slot_end(place->slot);
+	give_back(place);
+	count_unseen(record, what);
+}
+
+void tracker_acquired(const struct acquisition *what)
+{
+	struct writer *record = lock();
+	struct place *old;
+
+	if (record) {
+		old = find(what->handle);
+		if (old) {
+			forget(record, old);
+			count_finish(record, old->slot->kind);
+		}
+		/* Killed in between: better a finding than a number alone. */
+		enter(record, what);
+		count_connect(record, what);
+	}
+	recording_unlock();
+}
+
+void tracker_releasing(const void *handle, enum record_handle_kind kind)
+{
+	struct writer *record = lock();
+	struct place *place;
+
+	if (record) {
+		place = find(handle);
+		if (place && place->slot->kind == kind) {
+			forget(record, place);
+			count_finish(record, kind);
+		} else if (!place && tracker.unseen &&
+			   kind == HANDLE_CONNECTION) {
+			count_finish(record, kind);
+			tracker.unseen--;
+		}
+	}
+	recording_unlock();
+}
+
+/* The slot of a connection, or NULL. */
+static struct record_slot *connection(const void *handle)
+{
+	struct place *place = find(handle);
+
+	if (!place || place->slot->kind != HANDLE_CONNECTION)
+		return NULL;
+	return place->slot;
+}
+
+void tracker_established(const void *handle, int32_t backend_pid)
+{
+	struct writer *record = lock();
+	struct record_slot *slot = record ? connection(handle) : NULL;
+
+	/* A poll of a connection that is established already says OK again. */
+	if (slot && slot->state != SLOT_ESTABLISHED) {
+		const bool reset = slot->flags & SLOT_RESET;
+
+		recording_count(record,
+				reset ? TOTAL_RESETS : TOTAL_ESTABLISHED);
+		writer_slot_begin(slot);
+		slot->state = SLOT_ESTABLISHED;
+		slot->flags |= SLOT_EVER_ESTABLISHED;
+		slot->backend_pid = backend_pid;
+		slot->established_ns = recording_now(record);
+		slot->resets += reset;
+		writer_slot_end(slot);
+	}
+	recording_unlock();
+}
+
+static void set_state(const void *handle, enum record_slot_state state,
+		      unsigned flags)
+{
+	struct writer *record = lock();
+	struct record_slot *slot = record ? connection(handle) : NULL;
+
+	if (slot) {
+		writer_slot_begin(slot);
+		slot->state = (uint8_t)state;
+		slot->flags |= (uint16_t)flags;
+		slot->backend_pid = 0;
+		writer_slot_end(slot);
+	}
+	recording_unlock();
+}
+
+void tracker_failed(const void *handle)
+{
+	set_state(handle, SLOT_FAILED, 0);
+}
+
+void tracker_resetting(const void *handle)
+{
+	set_state(handle, SLOT_CONNECTING, SLOT_RESET);
+}
+
+void tracker_begin(void)
+{
+	lock();
+	recording_unlock();
+}
+
+/* Every place has a slot of its handle that is not free, and the reverse. */
+static bool check_places(struct writer *record)
+{
+	struct place *place, *next;
+	uint64_t connections = tracker.unseen;
+	uint32_t taken = 0;
+
+	HASH_ITER(hh, tracker.by_handle, place, next)
+	{
+		if (place->slot->state == SLOT_FREE ||
+		    place->slot->handle != place->handle ||
+		    find((const void *)(uintptr_t)place->handle) != place)
+			return false;
+		connections += place->slot->kind == HANDLE_CONNECTION;
+	}
+	for (uint32_t i = 0; i < record->header->segment_count; i++) {
+		const struct record_segment *segment = &record->directory[i];
+
+		if (segment->type != RECORD_SLOTS)
+			continue;
+		for (uint32_t n = 0; n < segment->used; n++) {
+			const struct record_slot *slot = writer_at(
+				record, RECORD_SLOTS, segment->first + n);
+
+			taken += slot->state != SLOT_FREE;
+		}
+	}
+	return taken == HASH_COUNT(tracker.by_handle) &&
+	       connections == tracker.open;
+}
+
+bool tracker_check(void)
+{
+	struct writer *record = lock();
+	bool good = !record || check_places(record);
+
+	recording_unlock();
+	return good;
+}
