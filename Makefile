@@ -48,15 +48,15 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .PHONY: all tests check install uninstall clean help
-.PHONY: check-unit check-headers check-layers
+.PHONY: check-unit check-headers check-layers check-exports
 .PHONY: check-scripts
 .DELETE_ON_ERROR:
 
-all: $(TESTS) ## build everything (the default)
+all: $(SHIM) ## build everything (the default)
 
 tests: $(TESTS) $(PROGRAMS) ## build the tests, run none
 
-check: check-unit check-headers check-layers ## pass every test
+check: check-unit check-headers check-layers check-exports ## pass every test
 
 # The shim lives in somebody else's process: nothing of it is visible but the
 # functions it stands in front of, it links nothing they might not have, and
@@ -64,6 +64,11 @@ check: check-unit check-headers check-layers ## pass every test
 # look like the program's; preload/caller.h).
 $(BUILD)/preload/%.o $(SHIM_RECORD:%.c=$(BUILD)/%.o): SHARED := -fPIC \
     -fvisibility=hidden -ftls-model=initial-exec -fno-optimize-sibling-calls
+
+$(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,noexecstack \
+	  -Wl,-soname,libconnleak.so $(LDFLAGS) -o $@ $^
 
 # Unit tests reach into both programs, so they take all objects but main() and
 # the exported hooks, which would stand in front of the tests' own libpq.
@@ -103,11 +108,19 @@ check-layers: ## preload and analyzer meet only in record/
 	$(Q)! grep -nE '#include "(preload/|tests/|record/writer)' analyzer/* $(READER)
 	$(Q)! grep -nE '#include "' record/format.h record/settings.def samples/*
 
+# The exports are the names in the first parentheses of the rows of hooks.def.
+check-exports: $(SHIM) ## the shim exports the rows of hooks.def, no more
+	$(call say,TEST,exports)
+	$(Q)sed -nE 's/^[A-Z_]+\( *(PQ[A-Za-z]+),.*/\1/p' preload/hooks.def | sort \
+	  > $(BUILD)/hooks.wanted
+	$(Q)nm -D --defined-only $(SHIM) | awk '{print $$3}' | sort \
+	  | diff -u $(BUILD)/hooks.wanted -
+
 check-scripts: ## shellcheck finds nothing
 	$(call say,TEST,scripts)
 	$(Q)shellcheck --shell=bash --external-sources $(SCRIPTS)
 
-install: $(TESTS) ## to PREFIX (/usr/local), below DESTDIR
+install: $(SHIM) ## to PREFIX (/usr/local), below DESTDIR
 	install -D -m 755 $(ANALYZER) $(DESTDIR)$(PREFIX)/bin/connleak
 	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libconnleak.so
 

@@ -14,6 +14,7 @@
 	ROW(writer) \
 	ROW(tracker) \
 	ROW(stack) \
+	ROW(caller) \
 	ROW(loaded) \
 	ROW(shim_basics) \
 	ROW(reader) \

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/caller.h"
+
+/* Where the linker put the shim. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+#define DEEPEST 16 /* callbacks within callbacks; deeper ones are not kept */
+
+/*
+ * The frames of the program's calls that this thread is in, outermost first.
+ * The stack grows down, so each is below the one before it.
+ */
+static _Thread_local struct {
+	const char *frame[DEEPEST];
+	unsigned count;
+} inside;
+
+/* Frames below the present one are gone: a longjmp has left them. */
+static void drop_left(const char *frame)
+{
+	while (inside.count && inside.frame[inside.count - 1] <= frame)
+		inside.count--;
+}
+
+static bool is_in(uintptr_t start, uintptr_t end, const void *address)
+{
+	return (uintptr_t)address >= start && (uintptr_t)address < end;
+}
+
+bool caller_is_program(const struct libpq *copy, const void *return_address)
+{
+	if (is_in((uintptr_t)__ehdr_start, (uintptr_t)_end, return_address))
+		return false;
+	if (!is_in(copy->start, copy->end, return_address))
+		return true;
+	if (copy->standalone)
+		return false;
+	drop_left(__builtin_frame_address(0));
+	return !inside.count;
+}
+
+void caller_enters(const void *frame)
+{
+	drop_left(frame);
+	if (inside.count < DEEPEST)
+		inside.frame[inside.count++] = frame;
+}
+
+void caller_leaves(const void *frame)
+{
+	drop_left(frame);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * caller - is this call the program's, or libpq's own
+ *
+ * libpq calls itself through its own jump table, so its inner calls come by
+ * here too: PQconnectdb calls PQconnectStart, PQping calls PQconnectStart and
+ * PQfinish.  Only the program's calls are events.  A call is libpq's own if
+ *
+ *   (a) it returns into the shim: a libpq function that the shim called ended
+ *       in a jump (PQcancelFinish to PQfinish), or
+ *   (b) it returns into the libpq that is about to be called, if that is a
+ *       library of its own, or
+ *   (c) it returns into the object that holds that libpq and other code too (a
+ *       plugin or a program with libpq linked in), and this thread is inside a
+ *       call of the program to libpq already.
+ *
+ * Counting how deep a thread is inside libpq, instead, would also hide what
+ * the program does in libpq's callbacks, and would stay wrong for ever after
+ * a longjmp out of one.
+ */
+#ifndef PRELOAD_CALLER_H
+#define PRELOAD_CALLER_H
+
+#include <stdbool.h>
+#include "preload/libpq.h"
+
+bool caller_is_program(const struct libpq *copy, const void *return_address);
+
+/*
+ * Around a call of the program to libpq: `frame` is the stack frame of the
+ * hook.  A call that was left by longjmp is forgotten when a later one begins
+ * at or above its frame.
+ */
+void caller_enters(const void *frame);
+void caller_leaves(const void *frame);
+
+#endif

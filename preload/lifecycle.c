@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/lifecycle.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "preload/config.h"
+#include "preload/guard.h"
+#include "preload/libpq.h"
+#include "preload/lock.h"
+#include "preload/modules.h"
+#include "preload/recording.h"
+#include "preload/stack.h"
+#include "preload/tracker.h"
+
+enum { UNBORN, BEGINNING, INERT, AT_WORK };
+
+static _Atomic(int) state = UNBORN;
+
+static void after_fork_in_child(void)
+{
+	lock_after_fork_in_child();
+	recording_after_fork_in_child();
+}
+
+static void begin(char *const *environment)
+{
+	static char exe[PATH_MAX];
+	static struct config config;
+	ssize_t length;
+
+	length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	exe[length > 0 ? length : 0] = 0;
+	modules_set_program(exe);
+	config_read(&config, environment);
+	recording_init(&config, exe);
+	pthread_atfork(lock_before_fork, lock_after_fork, after_fork_in_child);
+}
+
+/*
+ * Constructors of other libraries run before ours, may connect, and may start
+ * threads that do: the first to come begins, the others wait.
+ */
+static void begin_once(char *const *environment)
+{
+	int now = UNBORN;
+	struct guard guard;
+
+	guard_enter(&guard);
+	if (atomic_compare_exchange_strong(&state, &now, BEGINNING)) {
+		/* With the rights of somebody else: neither files nor else. */
+		const bool inert = getauxval(AT_SECURE);
+
+		if (!inert)
+			begin(environment);
+		atomic_store(&state, inert ? INERT : AT_WORK);
+	}
+	while (atomic_load(&state) == BEGINNING)
+		sched_yield();
+	guard_leave(&guard);
+}
+
+__attribute__((constructor)) static void load(int argc, char **argv,
+					      char **environment)
+{
+	struct guard guard;
+
+	(void)argc;
+	(void)argv;
+	begin_once(environment);
+	if (!lifecycle_ready() || !libpq_find())
+		return;
+	/* What needs the loader is done here, where nobody waits for it. */
+	guard_enter(&guard);
+	stack_open();
+	tracker_begin();
+	guard_leave(&guard);
+}
+
+bool lifecycle_ready(void)
+{
+	if (atomic_load_explicit(&state, memory_order_acquire) <= BEGINNING)
+		begin_once(environ);
+	return atomic_load_explicit(&state, memory_order_acquire) == AT_WORK;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lifecycle - when the shim begins to work, and where it must not
+ */
+#ifndef PRELOAD_LIFECYCLE_H
+#define PRELOAD_LIFECYCLE_H
+
+#include <stdbool.h>
+
+/*
+ * True if the shim is at work.  Every hook asks: the constructor of a library
+ * may connect before our own constructor has run.
+ */
+bool lifecycle_ready(void);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What preload/caller.h promises.  In this program "the shim" is the whole
+ * test program; the program and libpq are addresses that lie elsewhere.
+ */
+#include "preload/caller.h"
+#include "tests/suites.h"
+
+static const struct libpq library = { .start = 0x1000,
+				      .end = 0x2000,
+				      .standalone = true };
+static const struct libpq plugin = { .start = 0x1000,
+				     .end = 0x2000,
+				     .standalone = false };
+
+static const void *const in_libpq = (void *)0x1800;
+static const void *const in_program = (void *)0x5000;
+
+static const void *here(void)
+{
+	return __builtin_return_address(0);
+}
+
+START_TEST(a_call_from_elsewhere_is_the_programs)
+{
+	ck_assert(caller_is_program(&library, in_program));
+	ck_assert(caller_is_program(&plugin, in_program));
+	ck_assert(caller_is_program(&library, (void *)0x2000));
+}
+END_TEST
+
+START_TEST(a_call_that_returns_into_the_shim_is_libpqs)
+{
+	ck_assert(!caller_is_program(&library, here()));
+	ck_assert(!caller_is_program(&plugin, here()));
+}
+END_TEST
+
+START_TEST(a_call_that_returns_into_a_library_of_its_own_is_libpqs)
+{
+	ck_assert(!caller_is_program(&library, in_libpq));
+}
+END_TEST
+
+START_TEST(a_plugin_with_libpq_inside_is_the_program_until_it_is_in_a_call)
+{
+	const char outer = 0;
+
+	ck_assert(caller_is_program(&plugin, in_libpq));
+	caller_enters(&outer);
+	ck_assert(!caller_is_program(&plugin, in_libpq));
+	caller_leaves(&outer);
+	ck_assert(caller_is_program(&plugin, in_libpq));
+}
+END_TEST
+
+START_TEST(a_call_left_by_longjmp_is_forgotten_by_the_next_one)
+{
+	const char frames[2] = { 0 }; /* the second is above the first */
+
+	caller_enters(&frames[0]);
+	/* longjmp: no caller_leaves() */
+	caller_enters(&frames[1]);
+	caller_leaves(&frames[1]);
+	ck_assert(caller_is_program(&plugin, in_libpq));
+}
+END_TEST
+
+START_TEST(calls_in_callbacks_are_within_each_other)
+{
+	const char frames[40] = { 0 }; /* inner ones are lower */
+
+	for (int i = 39; i >= 0; i--)
+		caller_enters(&frames[i]);
+	for (int i = 0; i < 39; i++) {
+		caller_leaves(&frames[i]);
+		ck_assert(!caller_is_program(&plugin, in_libpq));
+	}
+	caller_leaves(&frames[39]);
+	ck_assert(caller_is_program(&plugin, in_libpq));
+}
+END_TEST
+
+Suite *caller_suite(void)
+{
+	Suite *suite = suite_create("caller");
+	TCase *test = tcase_create("the three rules");
+
+	tcase_add_test(test, a_call_from_elsewhere_is_the_programs);
+	tcase_add_test(test, a_call_that_returns_into_the_shim_is_libpqs);
+	tcase_add_test(test,
+		       a_call_that_returns_into_a_library_of_its_own_is_libpqs);
+	tcase_add_test(
+		test,
+		a_plugin_with_libpq_inside_is_the_program_until_it_is_in_a_call);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("calls left otherwise");
+	tcase_add_test(test,
+		       a_call_left_by_longjmp_is_forgotten_by_the_next_one);
+	tcase_add_test(test, calls_in_callbacks_are_within_each_other);
+	suite_add_tcase(suite, test);
+	return suite;
+}
