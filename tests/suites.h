@@ -20,7 +20,11 @@
 	ROW(reader) \
 	ROW(directory) \
 	ROW(snapshot) \
-	ROW(log)
+	ROW(log) \
+	ROW(columns) \
+	ROW(printable) \
+	ROW(options) \
+	ROW(gate)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);
 SUITES(DECLARE_SUITE)

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/* settings.def gives names and rows; all else here goes by the row. */
+#include "analyzer/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analyzer/columns.h"
+#include "analyzer/printable.h"
+#include "analyzer/values.h"
+
+#define HELP_COLUMN 28
+#define FLAG_MAX    32 /* longer words resemble no flag */
+#define NEAR_ENOUGH 2  /* letters by which a mistyped flag may differ */
+#define LETTER_SHIM 'S'
+
+enum state { READY, LATER };
+
+static const struct setting {
+	enum value_kind kind;
+	const char *flag, *variable, *argument, *fallback, *commands;
+	enum state state;
+	const char *help;
+} settings[SETTINGS] = {
+#define SETTING(id, kind, flag, variable, argument, fallback, commands, state, \
+		help)                                                          \
+	[SETTING_##id] = { VALUE_##kind, flag,	   variable, argument,         \
+			   fallback,	 commands, state,    help },
+#include "record/settings.def"
+};
+
+static const struct {
+	char letter; /* in `commands` of a row */
+	bool mixes;  /* options may follow operands */
+	const char *name, *operands, *purpose, *missing;
+} commands[COMMANDS] = {
+	[COMMAND_RUN] = { 'R', false, "run", "[--] PROGRAM [ARG]...",
+			  "Run PROGRAM, watch its process tree, and judge it.",
+			  "a program to run" },
+	[COMMAND_REPORT] = { 'P', true, "report", "PATH...",
+			     "Judge records again: a run's folder or a record.",
+			     "a run's folder or a record" },
+};
+
+/* The flags of one letter: too few for a column of their own. */
+static const struct {
+	char letter;
+	enum setting_id id;
+} letters[] = { { 'o', SETTING_OUTPUT } };
+
+#define LETTERS (sizeof(letters) / sizeof(letters[0]))
+
+struct parser {
+	struct options *o;
+	enum command command;
+	int argc, next; /* argument to be read */
+	char **argv;
+	struct arena *arena;
+	const char *error;
+};
+
+/* Sets the error and is the value to return. */
+#define FAIL(p, ...) \
+	((p)->error = arena_printf((p)->arena, __VA_ARGS__), -EINVAL)
+
+/* `name` is the flag or the variable, as the user knows it. */
+static int set_value(struct parser *p, enum setting_id id, const char *name,
+		     const char *text)
+{
+	struct option_value *value = &p->o->values[id];
+	const enum value_kind kind = settings[id].kind;
+
+	if (!value_parse(kind, text, &value->number))
+		return FAIL(p, "%s takes %s, not '%s'", name, value_takes(kind),
+			    printable_text(p->arena, text));
+	value->text = text;
+	value->given = true;
+	return 0;
+}
+
+static bool belongs_to(enum setting_id id, enum command command)
+{
+	return strchr(settings[id].commands, commands[command].letter);
+}
+
+/* Levenshtein's distance: letters to add, to drop or to change. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[FLAG_MAX + 1];
+	const size_t length = strlen(b);
+
+	if (strlen(a) > FLAG_MAX || length > FLAG_MAX)
+		return FLAG_MAX;
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t least = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < least)
+				least = row[j] + 1;
+			if (row[j - 1] + 1 < least)
+				least = row[j - 1] + 1;
+			row[j] = least;
+		}
+	}
+	return row[length];
+}
+
+/* The nearest flag that the command takes, or NULL. */
+static const char *nearest(enum command command, const char *flag)
+{
+	size_t best = NEAR_ENOUGH + 1;
+	const char *near = NULL;
+
+	for (int i = 0; i < SETTINGS; i++) {
+		const enum setting_id id = (enum setting_id)i;
+		const size_t apart = distance(flag, settings[i].flag);
+
+		if (settings[i].state == READY && *settings[i].flag &&
+		    belongs_to(id, command) && apart < best) {
+			best = apart;
+			near = settings[i].flag;
+		}
+	}
+	return near;
+}
+
+static int unknown_flag(struct parser *p, const char *dashes, const char *flag)
+{
+	const char *near =
+		*flag && dashes[1] ? nearest(p->command, flag) : NULL;
+	const char *shown = printable_text(p->arena, flag);
+
+	if (near)
+		return FAIL(p,
+			    "unknown option '%s%s', did you mean --%s? "
+			    "`connleak help %s` lists them",
+			    dashes, shown, near, commands[p->command].name);
+	return FAIL(p, "unknown option '%s%s'; `connleak help %s` lists them",
+		    dashes, shown, commands[p->command].name);
+}
+
+static int refuse_foreign(struct parser *p, enum setting_id id,
+			  const char *name)
+{
+	int owner = 0;
+
+	if (settings[id].state == LATER)
+		return FAIL(p, "%s is not built yet in this version", name);
+	if (belongs_to(id, p->command))
+		return 0;
+	while (owner < COMMANDS && !belongs_to(id, (enum command)owner))
+		owner++;
+	if (owner == COMMANDS)
+		return FAIL(p, "%s is no option of connleak", name);
+	return FAIL(p, "%s belongs to `connleak %s`", name,
+		    commands[owner].name);
+}
+
+/*
+ * The value in the next argument.  Another option there means that this one's
+ * value was forgotten; else its file would be called --quiet.
+ */
+static const char *next_value(struct parser *p)
+{
+	if (p->next >= p->argc || !strncmp(p->argv[p->next], "--", 2))
+		return NULL;
+	return p->argv[p->next++];
+}
+
+/* `value` is what stood in the same argument, or NULL. */
+static int read_option(struct parser *p, enum setting_id id, const char *name,
+		       const char *value)
+{
+	int err = refuse_foreign(p, id, name);
+
+	if (err)
+		return err;
+	if (!value)
+		value = settings[id].kind == VALUE_SWITCH ? "1" : next_value(p);
+	if (!value || (!*value && settings[id].kind != VALUE_SWITCH))
+		return FAIL(p, "%s needs a value: %s %s", name, name,
+			    settings[id].argument);
+	return set_value(p, id, name, value);
+}
+
+static int read_long(struct parser *p, const char *flag)
+{
+	const char *value = strchr(flag, '=');
+	const size_t length = value ? (size_t)(value - flag) : strlen(flag);
+
+	for (int i = 0; i < SETTINGS; i++) {
+		const char *known = settings[i].flag;
+
+		if (*known && strlen(known) == length &&
+		    !strncmp(known, flag, length))
+			return read_option(
+				p, (enum setting_id)i,
+				arena_printf(p->arena, "--%s", known),
+				value ? value + 1 : NULL);
+	}
+	return unknown_flag(p, "--",
+			    arena_printf(p->arena, "%.*s", (int)length, flag));
+}
+
+static int read_letter(struct parser *p, const char *flag)
+{
+	for (size_t i = 0; i < LETTERS; i++)
+		if (letters[i].letter == *flag)
+			return read_option(p, letters[i].id,
+					   arena_printf(p->arena, "-%c", *flag),
+					   flag[1] ? flag + 1 : NULL);
+	return unknown_flag(p, "-", flag);
+}
+
+static int read_option_at(struct parser *p, const char *argument)
+{
+	if (!strcmp(argument, "-h") || !strcmp(argument, "--help")) {
+		p->o->help = true;
+		return 0;
+	}
+	if (!strncmp(argument, "--", 2))
+		return read_long(p, argument + 2);
+	return read_letter(p, argument + 1);
+}
+
+static void take_rest(struct parser *p)
+{
+	while (p->next < p->argc)
+		p->o->operands[p->o->operand_count++] = p->argv[p->next++];
+}
+
+static int read_arguments(struct parser *p)
+{
+	int err = 0;
+
+	while (!err && !p->o->help && p->next < p->argc) {
+		char *argument = p->argv[p->next++];
+
+		if (!strcmp(argument, "--")) {
+			take_rest(p);
+		} else if (*argument == '-' && argument[1]) {
+			err = read_option_at(p, argument);
+		} else {
+			p->o->operands[p->o->operand_count++] = argument;
+			if (!commands[p->command].mixes)
+				take_rest(p);
+		}
+	}
+	return err;
+}
+
+/* The launcher hands on what the shim reads, so `run` checks that too. */
+static bool is_read_by(enum setting_id id, enum command command)
+{
+	return belongs_to(id, command) ||
+	       (command == COMMAND_RUN &&
+		strchr(settings[id].commands, LETTER_SHIM));
+}
+
+static int read_variable(struct parser *p, enum setting_id id)
+{
+	const struct setting *setting = &settings[id];
+	const char *text =
+		*setting->variable ? getenv(setting->variable) : NULL;
+
+	if (p->o->values[id].given || !text || !*text ||
+	    !is_read_by(id, p->command))
+		return 0;
+	if (setting->state == READY)
+		return set_value(p, id, setting->variable, text);
+	if (!strcmp(text, setting->fallback))
+		return 0;
+	return FAIL(p, "%s is not built yet in this version; unset it",
+		    setting->variable);
+}
+
+static int read_fallback(struct parser *p, enum setting_id id)
+{
+	const struct setting *setting = &settings[id];
+	int err;
+
+	if (p->o->values[id].text || !*setting->fallback)
+		return 0;
+	err = set_value(p, id, setting->variable, setting->fallback);
+	p->o->values[id].given = false;
+	return err;
+}
+
+static int read_rest(struct parser *p)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < SETTINGS; i++) {
+		err = read_variable(p, (enum setting_id)i);
+		if (!err)
+			err = read_fallback(p, (enum setting_id)i);
+	}
+	if (!err && !p->o->operand_count)
+		return FAIL(p, "name %s: connleak %s [OPTION]... %s",
+			    commands[p->command].missing,
+			    commands[p->command].name,
+			    commands[p->command].operands);
+	return err;
+}
+
+int options_parse(struct options *o, enum command command, int argc,
+		  char **argv, struct arena *arena, const char **ret_error)
+{
+	struct parser p = { .o = o,
+			    .command = command,
+			    .argc = argc,
+			    .next = 1,
+			    .argv = argv,
+			    .arena = arena };
+	int err;
+
+	*o = (struct options){ .help = false };
+	o->operands = arena_array(arena, (size_t)argc + 1, sizeof(char *));
+	err = read_arguments(&p);
+	if (!err && !o->help)
+		err = read_rest(&p);
+	if (err)
+		*ret_error = p.error;
+	return err;
+}
+
+const char *option_text(const struct options *o, enum setting_id id)
+{
+	return o->values[id].text;
+}
+
+bool option_switch(const struct options *o, enum setting_id id)
+{
+	return o->values[id].number;
+}
+
+int option_number(const struct options *o, enum setting_id id)
+{
+	return (int)o->values[id].number;
+}
+
+uint64_t option_size(const struct options *o, enum setting_id id)
+{
+	return o->values[id].number;
+}
+
+uint64_t option_duration_ms(const struct options *o, enum setting_id id)
+{
+	return o->values[id].number;
+}
+
+static char letter_of(enum setting_id id)
+{
+	for (size_t i = 0; i < LETTERS; i++)
+		if (letters[i].id == id)
+			return letters[i].letter;
+	return '\0';
+}
+
+/* "  -o, --output DIR"; returns the columns it took. */
+static size_t help_flag(enum setting_id id, FILE *out)
+{
+	const struct setting *setting = &settings[id];
+	const char letter = letter_of(id);
+	const char shown[] = { letter ? '-' : ' ', letter ? letter : ' ',
+			       letter ? ',' : ' ', '\0' };
+
+	return (size_t)fprintf(out, "  %s --%s%s%s", shown, setting->flag,
+			       *setting->argument ? " " : "",
+			       setting->argument);
+}
+
+static void help_option(enum setting_id id, FILE *out, struct arena *arena)
+{
+	const struct setting *setting = &settings[id];
+	const bool shows = *setting->fallback && setting->kind != VALUE_SWITCH;
+	size_t at = help_flag(id, out);
+
+	if (at >= HELP_COLUMN) {
+		fputc('\n', out);
+		at = 0;
+	}
+	columns_pad(out, at, HELP_COLUMN);
+	columns_wrap(out,
+		     arena_printf(arena, "%s [%s%s%s%s]", setting->help,
+				  shows ? "default: " : "",
+				  shows ? setting->fallback : "",
+				  shows ? "; " : "", setting->variable),
+		     HELP_COLUMN, HELP_COLUMN);
+}
+
+void options_help(enum command command, FILE *out)
+{
+	struct arena arena;
+
+	arena_init(&arena);
+	fprintf(out, "Usage: connleak %s [OPTION]... %s\n%s\n\n",
+		commands[command].name, commands[command].operands,
+		commands[command].purpose);
+	for (int i = 0; i < SETTINGS; i++) {
+		const enum setting_id id = (enum setting_id)i;
+
+		if (settings[i].state == READY && *settings[i].flag &&
+		    belongs_to(id, command))
+			help_option(id, out, &arena);
+	}
+	fprintf(out, "  -h, --help%*sshow this\n\n", HELP_COLUMN - 12, "");
+	columns_wrap(out,
+		     "In brackets: the default, if there is one, and the "
+		     "variable that is read where the option is not given.",
+		     0, 0);
+	arena_release(&arena);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The names that users and programs read and write. */
+#include "analyzer/report.h"
+
+const char *report_reason_name(enum report_reason reason)
+{
+	static const char *const names[REASONS] = {
+		[REASON_BLIND] = "blind",
+		[REASON_LOST] = "lost",
+		[REASON_NO_LIBPQ] = "no-libpq",
+	};
+
+	return names[reason];
+}
+
+const char *report_status_name(enum report_status status)
+{
+	static const char *const names[] = {
+		[REPORT_CLEAN] = "clean",
+		[REPORT_FINDINGS] = "findings",
+		[REPORT_INCOMPLETE] = "incomplete",
+	};
+
+	return names[status];
+}

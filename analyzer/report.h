@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report - what was judged, ready to be written in any format
+ *
+ * judge.h fills a report, report_text.c, report_json.c ... write it.  The
+ * fields carry the names of the JSON report (schema connleak-report/1); what
+ * is unknown is NULL, 0 for a pid, a line or an offset in no module, or NAN.
+ * Strings come from watched programs: a writer makes them safe for its format.
+ *
+ * All of it lives in the report's arena.
+ */
+#ifndef ANALYZER_REPORT_H
+#define ANALYZER_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "analyzer/arena.h"
+
+#define REPORT_SCHEMA	   "connleak-report/1"
+#define REPORT_MAX_HANDLES 100 /* listed per finding; count is exact */
+
+enum report_status { REPORT_CLEAN, REPORT_FINDINGS, REPORT_INCOMPLETE };
+
+enum report_reason { REASON_BLIND, REASON_LOST, REASON_NO_LIBPQ, REASONS };
+
+/* Why a native frame has no source line; what to do follows from it. */
+enum report_trouble {
+	TROUBLE_NONE,
+	TROUBLE_NO_DEBUG, /* no debug info was found for the module */
+	TROUBLE_NO_FILE,  /* the module's file is gone or not regular */
+	TROUBLE_CHANGED,  /* another file is there now: the build-id differs */
+	TROUBLE_NO_CODE,  /* in no module: generated code */
+};
+
+struct report_frame {
+	const char *function; /* demangled */
+	const char *file;     /* as the debug info has it, made absolute */
+	int line;
+	const char *module;   /* path */
+	uint64_t offset;      /* in the module */
+	bool inlined;	      /* into the frame that follows */
+	const char *language; /* "c", "c++", ... */
+	enum report_trouble trouble;
+};
+
+struct report_stack {
+	struct report_frame *frames; /* innermost first */
+	size_t count;
+	size_t site; /* the frame that names the site */
+	bool cut;    /* there were more frames than were kept */
+	bool broken; /* unwinding could not go on */
+};
+
+struct report_handle {
+	int pid, tid, backend_pid;
+	const char *host, *port, *dbname, *user;
+	const char *pool, *held_by;
+	uint64_t acquired_at; /* nanoseconds since the epoch */
+	double age_s;	      /* when its process ended; NAN if unknown */
+};
+
+struct report_finding {
+	const char *kind, *class;
+	bool gates;
+	uint64_t count;
+	const char *fingerprint; /* the same after a rebuild */
+	const char *message;	 /* one sentence: what happened */
+	const char *function;	 /* the function called to acquire */
+	struct report_stack stack;
+	struct report_handle *handles; /* oldest first */
+	size_t handle_count;	       /* at most REPORT_MAX_HANDLES */
+};
+
+struct report_site {
+	struct report_stack stack;
+	uint64_t acquired, released, open;
+	double p50_s, p99_s, max_s; /* of the released; NAN if none */
+};
+
+struct report_process {
+	int pid;
+	const char *exe, *end; /* "exit 0", "signal 9", "exec", ... */
+};
+
+struct report_note {
+	int pid;
+	const char *exe, *why;
+};
+
+struct report_incomplete {
+	enum report_reason reason;
+	const char *text;
+	bool allowed; /* by --allow: told, but leaves the status alone */
+};
+
+struct report_totals {
+	uint64_t connects, failed_connects, finishes, resets;
+	uint64_t open_at_end, peak_open;
+	uint64_t acquires, releases, leases_at_end, peak_leases;
+	uint64_t lost;
+};
+
+struct report {
+	struct arena arena;
+	enum report_status status;
+	struct report_incomplete *incomplete;
+	size_t incomplete_count;
+	unsigned processes_seen, processes_watched;
+	struct report_note *notes;
+	size_t note_count;
+	struct report_totals totals;
+	struct report_finding *findings; /* the worst first */
+	size_t finding_count;
+	struct report_site *sites; /* most open first */
+	size_t site_count;
+	struct report_process *processes;
+	size_t process_count;
+	const char *kept; /* the folder, if it is kept; or NULL */
+};
+
+const char *report_reason_name(enum report_reason reason);
+const char *report_status_name(enum report_status status);
+
+/*
+ * A format: writes `report` to `out`.  `colour` asks for colours where the
+ * format has them.  Returns 0, or a negative errno.
+ */
+typedef int report_writer(const struct report *report, FILE *out, bool colour);
+
+report_writer report_text;
+report_writer report_json;
+
+#endif
