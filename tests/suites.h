@@ -21,6 +21,7 @@
 	ROW(directory) \
 	ROW(snapshot) \
 	ROW(log) \
+	ROW(symbols) \
 	ROW(columns) \
 	ROW(printable) \
 	ROW(options) \
