@@ -22,6 +22,11 @@
 	ROW(snapshot) \
 	ROW(log) \
 	ROW(symbols) \
+	ROW(report) \
+	ROW(text_finding) \
+	ROW(text_stack) \
+	ROW(text_summary) \
+	ROW(report_text) \
 	ROW(columns) \
 	ROW(printable) \
 	ROW(options) \

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text - the parts of the text report; report_text.c puts them together
+ *
+ * What a part writes is at most 80 columns wide, and has passed through
+ * printable_text().
+ */
+#ifndef ANALYZER_TEXT_H
+#define ANALYZER_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include "analyzer/report.h"
+
+/* A list of more is shown so far, and the rest as a number. */
+#define TEXT_LIST_MAX 5
+
+enum text_style {
+	STYLE_OFF,
+	STYLE_BOLD,
+	STYLE_RED,
+	STYLE_YELLOW,
+	STYLE_DIM,
+};
+
+struct text {
+	const struct report *report;
+	FILE *out;
+	bool colour;
+	const char *folder;  /* the current one; "" if unknown */
+	struct arena *arena; /* gone when the report is written */
+};
+
+/* Changes nothing unless the report is coloured. */
+void text_style(const struct text *t, enum text_style style);
+
+/* Safe and never NULL; `unknown` stands for NULL. */
+const char *text_safe(const struct text *t, const char *text,
+		      const char *unknown);
+
+/* A path as shown: relative if it lies below the current folder. */
+const char *text_path(const struct text *t, const char *path);
+
+/* The block of finding `index`, counted from 0. */
+void text_finding(const struct text *t, size_t index);
+
+/* `function file:line` of the stack's site, cut to `width`; or NULL. */
+const char *text_where(const struct text *t, const struct report_stack *stack,
+		       size_t width);
+void text_stack(const struct text *t, const struct report_stack *stack);
+
+/* Which frames had no source line, by module, and how to get one. */
+void text_nameless(const struct text *t);
+
+/* The first finding with the same stack as finding `index`. */
+size_t text_same_stack(const struct report *report, size_t index);
+
+/* The last lines of the report: its status, counts, and where records are. */
+void text_summary(const struct text *t);
+
+#endif

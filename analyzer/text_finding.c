@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* One finding, as a block of a few lines. */
+#include "analyzer/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+#include "analyzer/columns.h"
+#include "analyzer/kinds.h"
+
+#define INDENT	      4
+#define VALUE_COLUMN  13
+#define SERVERS_MAX   3
+#define PROCESSES_MAX 3
+#define BACKENDS_MAX  8
+
+/* What the handles of a finding have, each once, in order. */
+struct distinct {
+	const char *items[REPORT_MAX_HANDLES];
+	size_t count;
+};
+
+static void distinct_add(struct distinct *list, const char *item)
+{
+	if (!item || list->count == REPORT_MAX_HANDLES)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		if (!strcmp(list->items[i], item))
+			return;
+	list->items[list->count++] = item;
+}
+
+/* "a, b, c"; NULL if there is none. */
+static const char *distinct_join(const struct text *t,
+				 const struct distinct *list, size_t most)
+{
+	const char *joined = NULL;
+
+	for (size_t i = 0; i < list->count && i < most; i++)
+		joined = i ? arena_printf(t->arena, "%s, %s", joined,
+					  list->items[i])
+			   : list->items[i];
+	return joined;
+}
+
+/* "a, b, c and 4 more"; how many is only known if all handles are listed. */
+static const char *distinct_count(const struct text *t,
+				  const struct distinct *list, size_t most,
+				  bool all_listed)
+{
+	const char *joined = distinct_join(t, list, most);
+
+	if (list->count <= most)
+		return joined;
+	if (!all_listed)
+		return arena_printf(t->arena, "%s and more", joined);
+	return arena_printf(t->arena, "%s and %zu more", joined,
+			    list->count - most);
+}
+
+static void write_value(const struct text *t, const char *label,
+			const char *value)
+{
+	if (!value)
+		return;
+	columns_pad(t->out, 0, INDENT);
+	text_style(t, STYLE_DIM);
+	fputs(label, t->out);
+	text_style(t, STYLE_OFF);
+	columns_pad(t->out, INDENT + strlen(label), VALUE_COLUMN);
+	columns_wrap(t->out, value, VALUE_COLUMN, VALUE_COLUMN);
+}
+
+/* user@host:port/dbname as far as known, or NULL; a socket's host is a path. */
+static const char *server_of(const struct text *t,
+			     const struct report_handle *handle)
+{
+	const char *host = text_safe(t, handle->host, "?");
+	const char *port = text_safe(t, handle->port, "");
+	const char *dbname = text_safe(t, handle->dbname, "");
+	const char *user = text_safe(t, handle->user, "");
+	const bool bracket = *host != '/' && strchr(host, ':');
+
+	if (!handle->host && !*port && !*dbname && !*user)
+		return NULL;
+	return arena_printf(t->arena, "%s%s%s%s%s%s%s%s%s", user,
+			    *user ? "@" : "", bracket ? "[" : "", host,
+			    bracket ? "]" : "", *port ? ":" : "", port,
+			    *dbname ? "/" : "", dbname);
+}
+
+static const char *process_of(const struct text *t, int pid)
+{
+	const struct report *report = t->report;
+	const char *exe, *slash;
+
+	if (!pid)
+		return NULL;
+	for (size_t i = 0; i < report->process_count; i++) {
+		const struct report_process *process = &report->processes[i];
+
+		if (process->pid != pid)
+			continue;
+		exe = text_safe(t, process->exe, "");
+		slash = strrchr(exe, '/');
+		return arena_printf(t->arena, "%d%s%s (%s)", pid,
+				    *exe ? " " : "", slash ? slash + 1 : exe,
+				    text_safe(t, process->end, "unknown end"));
+	}
+	return arena_printf(t->arena, "%d", pid);
+}
+
+/* The most significant two units, rounded. */
+static const char *duration(const struct text *t, double seconds)
+{
+	const double most = 1e12; /* what does not fit must not be cast */
+	const uint64_t ms =
+		(uint64_t)((seconds < most ? seconds : most) * 1000 + 0.5);
+	const uint64_t whole = (ms + 500) / 1000;
+	const uint64_t minutes = whole / 60, hours = minutes / 60;
+
+	if (ms < 1000)
+		return arena_printf(t->arena, "%d ms", (int)ms);
+	if (!minutes)
+		return arena_printf(t->arena, "%d.%d s", (int)(ms / 1000),
+				    (int)(ms % 1000 / 100));
+	if (!hours)
+		return arena_printf(t->arena, "%d min %d s", (int)minutes,
+				    (int)(whole % 60));
+	if (hours < 48)
+		return arena_printf(t->arena, "%d h %d min", (int)hours,
+				    (int)(minutes % 60));
+	return arena_printf(t->arena, "%" PRIu64 " d %d h", hours / 24,
+			    (int)(hours % 24));
+}
+
+/* Local time with its zone, to be compared with a server's log; or NULL. */
+static const char *local_time(const struct text *t, uint64_t ns)
+{
+	const time_t seconds = (time_t)(ns / 1000000000u);
+	struct tm local;
+	char shown[64];
+
+	if (!ns || !localtime_r(&seconds, &local) ||
+	    !strftime(shown, sizeof(shown), "%F %T %Z", &local))
+		return NULL;
+	return arena_strdup(t->arena, shown);
+}
+
+static const char *acquired(const struct text *t,
+			    const struct report_handle *handle)
+{
+	const char *time = local_time(t, handle->acquired_at);
+
+	if (!time || !isfinite(handle->age_s) || handle->age_s < 0)
+		return time;
+	return arena_printf(t->arena, "%s, out for %s", time,
+			    duration(t, handle->age_s));
+}
+
+/* The newest is only known if all handles are listed. */
+static void write_times(const struct text *t,
+			const struct report_finding *finding)
+{
+	const size_t count = finding->handle_count;
+	const char *oldest, *newest;
+
+	if (!count)
+		return;
+	oldest = acquired(t, &finding->handles[0]);
+	newest = acquired(t, &finding->handles[count - 1]);
+	write_value(t, "since", oldest);
+	if (count == finding->count && oldest && newest &&
+	    strcmp(oldest, newest) != 0)
+		write_value(t, "newest", newest);
+}
+
+static void write_handles(const struct text *t,
+			  const struct report_finding *finding)
+{
+	struct distinct servers = { .count = 0 }, processes = { .count = 0 };
+	struct distinct backends = { .count = 0 };
+	const bool all = finding->handle_count == finding->count;
+	const char *pids;
+
+	for (size_t i = 0; i < finding->handle_count; i++) {
+		const struct report_handle *handle = &finding->handles[i];
+
+		distinct_add(&servers, server_of(t, handle));
+		distinct_add(&processes, process_of(t, handle->pid));
+		if (handle->backend_pid)
+			distinct_add(&backends,
+				     arena_printf(t->arena, "%d",
+						  handle->backend_pid));
+	}
+	pids = distinct_join(t, &backends, BACKENDS_MAX);
+	if (backends.count > BACKENDS_MAX)
+		pids = arena_printf(t->arena, "%s, ...", pids);
+	write_value(t, "server", distinct_count(t, &servers, SERVERS_MAX, all));
+	write_value(t, "backend", pids);
+	write_times(t, finding);
+	write_value(t, "process",
+		    distinct_count(t, &processes, PROCESSES_MAX, all));
+}
+
+/* The judge's sentence, which says how many; or the words of the kind. */
+static const char *words_of(const struct text *t,
+			    const struct report_finding *finding)
+{
+	const enum kind_id id = kind_find(finding->kind);
+	const char *words = NULL;
+
+	if (finding->message)
+		return text_safe(t, finding->message, "");
+	if (id != KINDS)
+		words = finding->count == 1 ? kind_row(id)->one
+					    : kind_row(id)->many;
+	return arena_printf(t->arena, "%" PRIu64 " %s%s", finding->count,
+			    words ? "" : "x ",
+			    words ? words : text_safe(t, finding->kind, "?"));
+}
+
+/* "leaked-connection:lost", as --fail-on takes it. */
+static const char *item_of(const struct text *t,
+			   const struct report_finding *finding)
+{
+	return arena_printf(
+		t->arena, "%s%s%s%s", text_safe(t, finding->kind, "?"),
+		finding->class ? ":" : "", text_safe(t, finding->class, ""),
+		finding->gates ? "" : " (does not gate)");
+}
+
+/* A class is explained where it is met first. */
+static const char *class_words(const struct text *t, size_t index)
+{
+	const struct report_finding *findings = t->report->findings;
+	const enum class_id id = class_find(findings[index].class);
+
+	if (id == CLASSES)
+		return NULL;
+	for (size_t i = 0; i < index; i++)
+		if (class_find(findings[i].class) == id)
+			return NULL;
+	return arena_printf(t->arena, "%s: %s", class_row(id)->name,
+			    class_row(id)->words);
+}
+
+static void write_line(const struct text *t, const char *line)
+{
+	if (!line)
+		return;
+	columns_pad(t->out, 0, INDENT);
+	columns_wrap(t->out, line, INDENT, INDENT);
+}
+
+static void write_heading(const struct text *t, size_t index)
+{
+	const struct report_finding *finding = &t->report->findings[index];
+
+	text_style(t, finding->gates ? STYLE_RED : STYLE_YELLOW);
+	columns_wrap(t->out,
+		     arena_printf(t->arena, "#%zu  %s", index + 1,
+				  words_of(t, finding)),
+		     0, INDENT);
+	text_style(t, STYLE_OFF);
+	text_style(t, STYLE_BOLD);
+	write_line(t, text_where(t, &finding->stack, COLUMNS - INDENT));
+	text_style(t, STYLE_OFF);
+	write_line(t, item_of(t, finding));
+	write_line(t, class_words(t, index));
+}
+
+void text_finding(const struct text *t, size_t index)
+{
+	const struct report_finding *finding = &t->report->findings[index];
+	const size_t same = text_same_stack(t->report, index);
+
+	write_heading(t, index);
+	write_handles(t, finding);
+	if (finding->stack.count && same != index) {
+		write_value(t, "stack",
+			    arena_printf(t->arena, "same as #%zu", same + 1));
+	} else if (finding->stack.count) {
+		fputc('\n', t->out);
+		text_stack(t, &finding->stack);
+	}
+	fputc('\n', t->out);
+}

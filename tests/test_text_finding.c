@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* What the block of a finding tells, one test per sentence. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "tests/made_report.h"
+#include "tests/suites.h"
+
+static struct made made;
+
+static void set_up(void)
+{
+	made_report(&made);
+}
+
+static void tear_down(void)
+{
+	made_release(&made);
+}
+
+START_TEST(a_finding_says_what_how_many_and_where)
+{
+	made.findings[0].count = 5;
+	ck_assert(says("#1  5 connections never finished\n"
+		       "    load_orders /opt/shop/src/orders.c:42\n"
+		       "    leaked-connection:undecided\n"));
+	made.findings[0].count = 1;
+	ck_assert(says("#1  1 connection never finished\n"));
+}
+END_TEST
+
+START_TEST(the_sentence_of_the_judge_is_the_heading)
+{
+	made.findings[0].message = "2 connections; acquired by PQconnectdb";
+	ck_assert(says("#1  2 connections; acquired by PQconnectdb\n"));
+	ck_assert(!says("1 connection never finished\n"));
+}
+END_TEST
+
+START_TEST(a_kind_without_words_goes_by_its_name)
+{
+	made.findings[0].kind = "double-finish";
+	made.findings[0].class = NULL;
+	ck_assert(says("#1  1 x double-finish\n"));
+	ck_assert(says("connleak: findings: 1 double-finish, at 1 place"));
+}
+END_TEST
+
+START_TEST(undecided_is_explained_once)
+{
+	made.report.finding_count = 2;
+	ck_assert_int_eq(count_of("\n    undecided: nothing yet says whether "
+				  "the program still points to it\n"),
+			 1);
+}
+END_TEST
+
+START_TEST(what_does_not_gate_is_marked)
+{
+	ck_assert(!says("does not gate"));
+	made.findings[0].gates = false;
+	ck_assert(says("leaked-connection:undecided (does not gate)\n"));
+}
+END_TEST
+
+START_TEST(a_server_is_shown_as_far_as_it_is_known)
+{
+	ck_assert(says("server   app@db1.example:5432/orders\n"));
+	made.handles[0].user = NULL;
+	ck_assert(says("server   db1.example:5432/orders\n"));
+	made.handles[0].port = made.handles[0].dbname = NULL;
+	ck_assert(says("server   db1.example\n"));
+	made.handles[0].host = NULL;
+	ck_assert(!says("server"));
+}
+END_TEST
+
+START_TEST(a_socket_folder_and_an_ipv6_address_are_hosts)
+{
+	made.handles[0].host = "/run/postgresql";
+	ck_assert(says("app@/run/postgresql:5432/orders\n"));
+	made.handles[0].host = "::1";
+	ck_assert(says("app@[::1]:5432/orders\n"));
+}
+END_TEST
+
+START_TEST(each_server_is_named_once_and_three_at_most)
+{
+	static const char *const names[] = {
+		"a", "b", "a", "c", "d", "e", "d"
+	};
+
+	made.findings[0].count = made.findings[0].handle_count = COUNT(names);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		made.handles[i].host = NULL;
+		made.handles[i].port = made.handles[i].user = NULL;
+		made.handles[i].dbname = names[i];
+	}
+	ck_assert(says("server   ?/a, ?/b, ?/c and 2 more\n"));
+}
+END_TEST
+
+START_TEST(what_is_not_listed_is_not_counted)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+
+	made.findings[0].count = 200;
+	made.findings[0].handle_count = COUNT(names);
+	for (size_t i = 0; i < COUNT(names); i++)
+		made.handles[i].dbname = names[i];
+	ck_assert(says("5432/c and more\n"));
+}
+END_TEST
+
+START_TEST(backends_are_listed_as_far_as_they_are_known)
+{
+	made.findings[0].count = made.findings[0].handle_count = 3;
+	made.handles[1].backend_pid = 0;
+	ck_assert(says("backend  700, 702\n"));
+	made.handles[0].backend_pid = made.handles[2].backend_pid = 0;
+	ck_assert(!says("backend"));
+}
+END_TEST
+
+START_TEST(many_backends_are_cut)
+{
+	made.findings[0].count = made.findings[0].handle_count = 10;
+	ck_assert(says("706, 707, ...\n"));
+	ck_assert(!says("708"));
+}
+END_TEST
+
+START_TEST(a_process_is_shown_with_its_end)
+{
+	ck_assert(says("process  4242 app (exit 0)\n"));
+	made.process.exe = made.process.end = NULL;
+	ck_assert(says("process  4242 (unknown end)\n"));
+	made.report.process_count = 0;
+	ck_assert(says("process  4242\n"));
+}
+END_TEST
+
+START_TEST(a_finding_without_stack_or_handles_is_shown)
+{
+	made.findings[0].kind = "over-limit";
+	made.findings[0].class = NULL;
+	made.findings[0].handle_count = made.findings[0].stack.count = 0;
+	ck_assert(says("#1  1 limit passed\n    over-limit\n\n"));
+	ck_assert_str_eq(last_line(), "connleak: findings: 1 limit passed");
+}
+END_TEST
+
+START_TEST(the_oldest_and_the_newest_have_time_and_age)
+{
+	ck_assert(says("since    2025-11-21 12:00:00 UTC, out for 4 min 12 s"
+		       "\n"));
+	ck_assert(!says("newest"));
+	made.findings[0].count = made.findings[0].handle_count = 3;
+	ck_assert(says("since    2025-11-21 12:00:00 UTC, out for 4 min 12 s\n"
+		       "    newest   2025-11-21 12:00:02 UTC, out for 4 min "
+		       "10 s\n"));
+	made.handles[2] = made.handles[0];
+	ck_assert(!says("newest"));
+}
+END_TEST
+
+START_TEST(times_are_local)
+{
+	setenv("TZ", "XYZ-3", 1);
+	tzset();
+	ck_assert(says("since    2025-11-21 15:00:00 XYZ"));
+}
+END_TEST
+
+START_TEST(the_newest_is_not_told_when_not_all_are_listed)
+{
+	made.findings[0].handle_count = 3;
+	made.findings[0].count = 200;
+	ck_assert(!says("newest"));
+}
+END_TEST
+
+START_TEST(unknown_times_and_ages_are_left_out)
+{
+	made.handles[0].age_s = NAN;
+	ck_assert(says("2025-11-21 12:00:00 UTC\n"));
+	made.handles[0].acquired_at = 0;
+	ck_assert(!says("since"));
+}
+END_TEST
+
+static const struct {
+	double seconds;
+	const char *shown;
+} ages[] = {
+	{ 0, "0 ms" },		{ 0.25, "250 ms" },    { 4.25, "4.2 s" },
+	{ 60, "1 min 0 s" },	{ 3600, "1 h 0 min" }, { 90000, "25 h 0 min" },
+	{ 180000, "2 d 2 h" },	{ 1e300, "d " },       { 0.9996, "1.0 s" },
+	{ 59.97, "1 min 0 s" },
+};
+
+START_TEST(ages_have_two_units_at_most)
+{
+	made.handles[0].age_s = ages[_i].seconds;
+	ck_assert(says("out for"));
+	ck_assert(says(ages[_i].shown));
+}
+END_TEST
+
+static TCase *circumstance(Suite *suite, const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
+static void add_words(Suite *suite)
+{
+	TCase *tcase = circumstance(suite, "words");
+
+	tcase_add_test(tcase, a_finding_says_what_how_many_and_where);
+	tcase_add_test(tcase, the_sentence_of_the_judge_is_the_heading);
+	tcase_add_test(tcase, a_kind_without_words_goes_by_its_name);
+	tcase_add_test(tcase, undecided_is_explained_once);
+	tcase_add_test(tcase, what_does_not_gate_is_marked);
+}
+
+static void add_handles(Suite *suite)
+{
+	TCase *tcase = circumstance(suite, "handles");
+
+	tcase_add_test(tcase, a_server_is_shown_as_far_as_it_is_known);
+	tcase_add_test(tcase, a_socket_folder_and_an_ipv6_address_are_hosts);
+	tcase_add_test(tcase, each_server_is_named_once_and_three_at_most);
+	tcase_add_test(tcase, what_is_not_listed_is_not_counted);
+	tcase_add_test(tcase, backends_are_listed_as_far_as_they_are_known);
+	tcase_add_test(tcase, many_backends_are_cut);
+	tcase_add_test(tcase, a_process_is_shown_with_its_end);
+	tcase_add_test(tcase, a_finding_without_stack_or_handles_is_shown);
+}
+
+static void add_times(Suite *suite)
+{
+	TCase *tcase = circumstance(suite, "times");
+
+	tcase_add_test(tcase, the_oldest_and_the_newest_have_time_and_age);
+	tcase_add_test(tcase, times_are_local);
+	tcase_add_test(tcase, the_newest_is_not_told_when_not_all_are_listed);
+	tcase_add_test(tcase, unknown_times_and_ages_are_left_out);
+	tcase_add_loop_test(tcase, ages_have_two_units_at_most, 0,
+			    (int)COUNT(ages));
+}
+
+Suite *text_finding_suite(void)
+{
+	Suite *suite = suite_create("text_finding");
+
+	add_words(suite);
+	add_handles(suite);
+	add_times(suite);
+	return suite;
+}

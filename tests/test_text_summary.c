@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands behind the findings, one test per sentence. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tests/made_report.h"
+#include "tests/suites.h"
+
+static struct made made;
+
+static void set_up(void)
+{
+	made_report(&made);
+}
+
+static void tear_down(void)
+{
+	made_release(&made);
+}
+
+START_TEST(a_clean_report_is_one_line)
+{
+	clear_findings(REPORT_CLEAN);
+	made.report.totals.connects = 12;
+	made.report.processes_seen = 3;
+	made.report.processes_watched = 2;
+	show(false);
+	ck_assert_str_eq(made.text,
+			 "connleak: clean: 12 connections acquired, all "
+			 "finished, in 2 of 3 processes\n");
+	made.report.note_count = 1;
+	ck_assert(says("processes;\n  1 note\n"));
+	ck_assert(!says("sudo"));
+}
+END_TEST
+
+START_TEST(a_single_connection_is_one)
+{
+	clear_findings(REPORT_CLEAN);
+	made.report.totals.connects = 1;
+	ck_assert_str_eq(last_line(), "connleak: clean: 1 connection acquired "
+				      "and finished, in 1 process");
+}
+END_TEST
+
+START_TEST(a_folder_that_just_fits_stays_on_the_line)
+{
+	clear_findings(REPORT_CLEAN);
+	made.report.totals.connects = 0;
+	made.report.kept = "/123456789abcd";
+	ck_assert_uint_eq(strlen(last_line()), 80);
+	made.report.kept = "/123456789abcde";
+	ck_assert_str_eq(last_line(), "  records in /123456789abcde");
+}
+END_TEST
+
+START_TEST(a_clean_report_without_connections_says_so)
+{
+	clear_findings(REPORT_CLEAN);
+	made.report.totals.connects = 0;
+	ck_assert_str_eq(last_line(), "connleak: clean: no connection "
+				      "acquired, in 1 process");
+}
+END_TEST
+
+START_TEST(findings_that_do_not_gate_are_counted_and_not_called_clean)
+{
+	made.report.status = REPORT_CLEAN;
+	made.findings[0].gates = false;
+	ck_assert_str_eq(last_line(),
+			 "connleak: nothing gates: 1 of 20 connections never "
+			 "finished, at 1 place");
+	ck_assert(says("#1  1 connection never finished\n"));
+}
+END_TEST
+
+START_TEST(the_last_line_counts_connections_of_all_kinds_together)
+{
+	made.report.finding_count = 3;
+	made.findings[0].count = 4;
+	made.findings[1].kind = "unfinished-failed-connect";
+	made.findings[2].kind = "leaked-cancel";
+	ck_assert(says("\nconnleak: findings: 5 of 20 connections never "
+		       "finished, 1 cancel handle never"));
+}
+END_TEST
+
+START_TEST(the_last_line_says_where_the_records_are)
+{
+	made.report.kept = "/tmp/run";
+	ck_assert_str_eq(last_line(), "  records in /tmp/run");
+	clear_findings(REPORT_CLEAN);
+	made.report.totals.connects = 0;
+	ck_assert_str_eq(last_line(),
+			 "connleak: clean: no connection acquired, in 1 "
+			 "process; records in /tmp/run");
+}
+END_TEST
+
+START_TEST(the_folder_of_the_records_is_never_cut)
+{
+	const char *folder = long_name("/folder name", 500);
+	char *expected = NULL;
+
+	made.report.kept = folder;
+	ck_assert_int_gt(asprintf(&expected, "  records in %s", folder), 0);
+	ck_assert_str_eq(last_line(), expected);
+	free(expected);
+}
+END_TEST
+
+static TCase *circumstance(Suite *suite, const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
+static void add_last_line(Suite *suite)
+{
+	TCase *tcase = circumstance(suite, "last line");
+
+	tcase_add_test(tcase, a_clean_report_is_one_line);
+	tcase_add_test(tcase, a_single_connection_is_one);
+	tcase_add_test(tcase, a_folder_that_just_fits_stays_on_the_line);
+	tcase_add_test(tcase, a_clean_report_without_connections_says_so);
+	tcase_add_test(
+		tcase,
+		findings_that_do_not_gate_are_counted_and_not_called_clean);
+	tcase_add_test(tcase,
+		       the_last_line_counts_connections_of_all_kinds_together);
+	tcase_add_test(tcase, the_last_line_says_where_the_records_are);
+	tcase_add_test(tcase, the_folder_of_the_records_is_never_cut);
+}
+
+Suite *text_summary_suite(void)
+{
+	Suite *suite = suite_create("text_summary");
+
+	add_last_line(suite);
+	return suite;
+}
