@@ -10,26 +10,28 @@
 
 #include <check.h>
 
-#define SUITES(ROW) \
-	ROW(writer) \
-	ROW(tracker) \
-	ROW(stack) \
-	ROW(caller) \
-	ROW(loaded) \
-	ROW(shim_basics) \
-	ROW(reader) \
-	ROW(directory) \
-	ROW(snapshot) \
-	ROW(log) \
-	ROW(symbols) \
-	ROW(report) \
+#define SUITES(ROW)       \
+	ROW(writer)       \
+	ROW(tracker)      \
+	ROW(stack)        \
+	ROW(caller)       \
+	ROW(loaded)       \
+	ROW(shim_basics)  \
+	ROW(judge)        \
+	ROW(reader)       \
+	ROW(directory)    \
+	ROW(snapshot)     \
+	ROW(log)          \
+	ROW(fuzz)         \
+	ROW(symbols)      \
+	ROW(report)       \
 	ROW(text_finding) \
-	ROW(text_stack) \
+	ROW(text_stack)   \
 	ROW(text_summary) \
-	ROW(report_text) \
-	ROW(columns) \
-	ROW(printable) \
-	ROW(options) \
+	ROW(report_text)  \
+	ROW(columns)      \
+	ROW(printable)    \
+	ROW(options)      \
 	ROW(gate)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);

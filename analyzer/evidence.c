@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/evidence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/folder.h"
+
+void evidence_init(struct evidence *e, struct arena *arena)
+{
+	memset(e, 0, sizeof(*e));
+	e->arena = arena;
+}
+
+void evidence_release(struct evidence *e)
+{
+	for (size_t i = 0; i < e->record_count; i++)
+		reader_free(e->records[i].reader);
+	for (size_t i = 0; i < e->run_count; i++)
+		if (e->runs[i].has_log)
+			log_release(&e->runs[i].log);
+}
+
+/* Room for one more in an array of the arena that doubles. */
+static void *one_more(struct arena *arena, void *array, size_t count,
+		      size_t size)
+{
+	void *bigger;
+
+	if (count & (count - 1))
+		return array;
+	bigger = arena_array(arena, count ? 2 * count : 1, size);
+	if (count)
+		memcpy(bigger, array, count * size);
+	return bigger;
+}
+
+static size_t add_run(struct evidence *e)
+{
+	e->runs = one_more(e->arena, e->runs, e->run_count, sizeof(*e->runs));
+	memset(&e->runs[e->run_count], 0, sizeof(*e->runs));
+	return e->run_count++;
+}
+
+static void add_record(struct evidence *e, struct reader *reader, size_t run)
+{
+	e->records = one_more(e->arena, e->records, e->record_count,
+			      sizeof(*e->records));
+	e->records[e->record_count].reader = reader;
+	e->records[e->record_count++].run = run;
+}
+
+static void add_bad(struct evidence *e, const char *name, const char *why)
+{
+	e->bad = one_more(e->arena, e->bad, e->bad_count, sizeof(*e->bad));
+	e->bad[e->bad_count++] = arena_printf(e->arena, "%s: %s", name, why);
+}
+
+static void open_in_folder(struct evidence *e, int fd, const char *name,
+			   size_t run)
+{
+	struct reader *reader;
+	const char *why;
+
+	if (folder_has_ending(name, RECORD_UNFINISHED))
+		e->unfinished++;
+	if (!folder_has_ending(name, RECORD_SUFFIX))
+		return;
+	if (reader_open(fd, name, &reader, &why))
+		add_bad(e, name, why);
+	else
+		add_record(e, reader, run);
+}
+
+static void open_log(struct evidence *e, int fd, size_t run)
+{
+	const char *why;
+	int err = log_open(&e->runs[run].log, fd, RECORD_LOG, &why);
+
+	/* Records that were preloaded by hand have no log. */
+	if (err && err != -ENOENT)
+		add_bad(e, RECORD_LOG, why);
+	e->runs[run].has_log = !err;
+}
+
+static int add_folder(struct evidence *e, const char *path)
+{
+	const size_t run = add_run(e);
+	char **names;
+	size_t count;
+	int fd, err;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = folder_list(path, e->arena, &names, &count);
+	if (err)
+		goto close_folder;
+	open_log(e, fd, run);
+	for (size_t i = 0; i < count; i++)
+		open_in_folder(e, fd, names[i], run);
+	if (!e->runs[run].has_log && !e->record_count && !e->bad_count &&
+	    !e->unfinished)
+		err = -ENODATA;
+close_folder:
+	close(fd);
+	return err;
+}
+
+static int add_single(struct evidence *e, const char *path,
+		      const char **ret_error)
+{
+	struct reader *reader;
+	const char *why;
+	int err = reader_open(AT_FDCWD, path, &reader, &why);
+
+	if (err)
+		*ret_error = arena_printf(e->arena, "%s: %s", path, why);
+	else
+		add_record(e, reader, add_run(e));
+	return err;
+}
+
+int evidence_add(struct evidence *e, const char *path, const char **ret_error)
+{
+	struct stat about;
+	int err;
+
+	if (stat(path, &about)) {
+		err = -errno;
+		*ret_error =
+			arena_printf(e->arena, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	if (!S_ISDIR(about.st_mode))
+		return add_single(e, path, ret_error);
+	err = add_folder(e, path);
+	if (err == -ENODATA)
+		*ret_error = arena_printf(
+			e->arena,
+			"%s: no run of connleak: there is neither a %s nor a "
+			"record in it",
+			path, RECORD_LOG);
+	else if (err)
+		*ret_error =
+			arena_printf(e->arena, "%s: %s", path, strerror(-err));
+	return err;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/judge.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/kinds.h"
+#include "analyzer/naming.h"
+#include "analyzer/places.h"
+
+/* What of a connection's life decides its kind. */
+static enum kind_id kind_of(const struct record_slot *slot)
+{
+	if (slot->kind == HANDLE_CANCEL)
+		return KIND_LEAKED_CANCEL;
+	if (slot->state == SLOT_ESTABLISHED ||
+	    slot->flags & SLOT_EVER_ESTABLISHED)
+		return KIND_LEAKED_CONNECTION;
+	if (slot->state == SLOT_FAILED)
+		return KIND_UNFINISHED_FAILED_CONNECT;
+	return KIND_ABANDONED_ASYNC_CONNECT;
+}
+
+/* The one place where a search for lost handles will say more. */
+static enum class_id class_of(const struct record_slot *slot)
+{
+	(void)slot;
+	return CLASS_UNDECIDED;
+}
+
+static const char *known(struct arena *arena, const struct reader *reader,
+			 uint32_t string)
+{
+	const char *text = reader_string(reader, string);
+
+	return text && *text ? arena_strdup(arena, text) : NULL;
+}
+
+static void fill_handle(struct arena *arena, const struct reader *reader,
+			const struct record_slot *slot,
+			const struct process *process,
+			struct report_handle *out)
+{
+	const struct record_header *header = reader_header(reader);
+	struct record_server server;
+
+	memset(out, 0, sizeof(*out));
+	out->pid = header->pid;
+	out->tid = slot->tid;
+	out->backend_pid = slot->backend_pid;
+	out->acquired_at = header->started_ns + slot->acquired_ns;
+	out->age_s = NAN;
+	if (process && process->ended_ns > out->acquired_at)
+		out->age_s =
+			(double)(process->ended_ns - out->acquired_at) / 1e9;
+	if (!reader_server(reader, slot->server, &server))
+		return;
+	out->host = known(arena, reader, server.host);
+	out->port = known(arena, reader, server.port);
+	out->dbname = known(arena, reader, server.dbname);
+	out->user = known(arena, reader, server.user);
+}
+
+static void add_record(struct report *r, struct places *places,
+		       const struct evidence_record *record,
+		       const struct process *process)
+{
+	const struct reader *reader = record->reader;
+	struct report_handle handle;
+	struct record_slot slot;
+
+	for (uint32_t i = 0; i < reader_count(reader, RECORD_SITES); i++)
+		places_add_counts(places, reader, i);
+	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
+		if (!reader_slot(reader, i, &slot) || slot.state == SLOT_FREE)
+			continue;
+		fill_handle(&r->arena, reader, &slot, process, &handle);
+		places_add_handle(places,
+				  places_find(places, reader, slot.site),
+				  kind_of(&slot), class_of(&slot), &handle);
+	}
+}
+
+/* A damaged record, or a living one, may have more of the part. */
+static uint64_t less(uint64_t whole, uint64_t part)
+{
+	return part < whole ? whole - part : 0;
+}
+
+static void add_totals(struct report_totals *t,
+		       const struct record_header *header)
+{
+	const uint64_t connects = header->totals[TOTAL_CONNECTS];
+	const uint64_t established = header->totals[TOTAL_ESTABLISHED];
+	const uint64_t finishes = header->totals[TOTAL_FINISHES];
+	const uint64_t peak = header->totals[TOTAL_PEAK_OPEN];
+
+	t->connects += connects;
+	t->failed_connects += less(connects, established);
+	t->finishes += finishes;
+	t->resets += header->totals[TOTAL_RESETS];
+	t->open_at_end += less(connects, finishes);
+	if (peak > t->peak_open)
+		t->peak_open = peak;
+}
+
+static int older(const void *a, const void *b)
+{
+	const struct report_handle *x = a, *y = b;
+
+	return (x->acquired_at > y->acquired_at) -
+	       (x->acquired_at < y->acquired_at);
+}
+
+static const char *say(struct arena *arena, enum kind_id kind, uint64_t count,
+		       const char *function)
+{
+	const struct kind *row = kind_row(kind);
+
+	return arena_printf(arena, "%llu %s%s%s", (unsigned long long)count,
+			    count == 1 ? row->one : row->many,
+			    function ? "; acquired by " : "",
+			    function ? function : "");
+}
+
+static void add_finding(struct report *r, const struct gate *gate,
+			struct place *place, enum kind_id kind,
+			enum class_id class)
+{
+	struct place_group *group = &place->groups[kind][class];
+	struct report_finding *f = &r->findings[r->finding_count++];
+
+	qsort(group->handles, group->count, sizeof(*group->handles), older);
+	f->kind = kind_row(kind)->name;
+	f->class = class_row(class)->name;
+	f->gates = gate_fails(gate, f->kind, f->class);
+	f->count = group->count;
+	f->function = place->function;
+	f->stack = place->stack;
+	f->fingerprint = naming_fingerprint(&r->arena, f->kind, &f->stack);
+	f->message = say(&r->arena, kind, f->count, f->function);
+	f->handles = group->handles;
+	f->handle_count = group->count < REPORT_MAX_HANDLES
+				  ? group->count
+				  : REPORT_MAX_HANDLES;
+}
+
+/* One for each process that passed --fail-on's peak=N. */
+static void add_peaks(struct report *r, const struct evidence *e,
+		      const struct gate *gate)
+{
+	uint64_t limit;
+
+	if (!gate_peak(gate, &limit))
+		return;
+	for (size_t i = 0; i < e->record_count; i++) {
+		const struct record_header *header =
+			reader_header(e->records[i].reader);
+		const unsigned long long peak = header->totals[TOTAL_PEAK_OPEN];
+		struct report_finding *f;
+
+		if (peak <= limit)
+			continue;
+		f = &r->findings[r->finding_count++];
+		f->kind = kind_row(KIND_OVER_LIMIT)->name;
+		f->gates = true;
+		f->count = 1;
+		f->fingerprint =
+			naming_fingerprint(&r->arena, f->kind, &f->stack);
+		f->message = arena_printf(
+			&r->arena,
+			"%llu connection%s open at once in process %d; the "
+			"limit is peak=%llu",
+			peak, peak == 1 ? "" : "s", header->pid,
+			(unsigned long long)limit);
+	}
+}
+
+static bool is_before(const struct report_stack *a,
+		      const struct report_stack *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++)
+		if (a->frames[i].offset != b->frames[i].offset)
+			return a->frames[i].offset < b->frames[i].offset;
+	return a->count < b->count;
+}
+
+/*
+ * Two calls of one function from one function have equal fingerprints: what
+ * comes later in the code is numbered.
+ */
+static void tell_apart(struct report *r)
+{
+	const char **own =
+		arena_array(&r->arena, r->finding_count, sizeof(*own));
+
+	for (size_t i = 0; i < r->finding_count; i++) {
+		const struct report_finding *f = &r->findings[i];
+		unsigned before = 0;
+
+		for (size_t j = 0; j < r->finding_count; j++)
+			before += !strcmp(r->findings[j].fingerprint,
+					  f->fingerprint) &&
+				  is_before(&r->findings[j].stack, &f->stack);
+		own[i] = before ? naming_numbered(&r->arena, f->fingerprint,
+						  before)
+				: f->fingerprint;
+	}
+	for (size_t i = 0; i < r->finding_count; i++)
+		r->findings[i].fingerprint = own[i];
+}
+
+static int worse(const void *a, const void *b)
+{
+	const struct report_finding *x = a, *y = b;
+
+	if (x->gates != y->gates)
+		return x->gates ? -1 : 1;
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return strcmp(x->fingerprint, y->fingerprint);
+}
+
+static void add_findings(struct report *r, const struct places *places,
+			 const struct evidence *e, const struct gate *gate)
+{
+	struct place **all = places_all(places);
+	size_t most = e->record_count;
+
+	for (size_t i = 0; i < places->count; i++)
+		for (int n = 0; n < KINDS * CLASSES; n++)
+			most += (&all[i]->groups[0][0])[n].count != 0;
+	r->findings = arena_array(&r->arena, most, sizeof(*r->findings));
+	for (size_t i = 0; i < places->count; i++)
+		for (int k = 0; k < KINDS; k++)
+			for (int c = 0; c < CLASSES; c++)
+				if (all[i]->groups[k][c].count)
+					add_finding(r, gate, all[i],
+						    (enum kind_id)k,
+						    (enum class_id)c);
+	add_peaks(r, e, gate);
+	tell_apart(r);
+	if (r->finding_count)
+		qsort(r->findings, r->finding_count, sizeof(*r->findings),
+		      worse);
+}
+
+static int more_open(const void *a, const void *b)
+{
+	const struct report_site *x = a, *y = b;
+
+	if (x->open != y->open)
+		return x->open > y->open ? -1 : 1;
+	return (x->acquired < y->acquired) - (x->acquired > y->acquired);
+}
+
+/* Of connections and leases; cancel handles are in no sum. */
+static void add_sites(struct report *r, const struct places *places)
+{
+	struct place **all = places_all(places);
+
+	r->sites = arena_array(&r->arena, places->count, sizeof(*r->sites));
+	for (size_t i = 0; i < places->count; i++) {
+		const struct place *place = all[i];
+		struct report_site *site = &r->sites[r->site_count];
+
+		if (place->kind == HANDLE_CANCEL || place == places->nowhere)
+			continue;
+		site->stack = place->stack;
+		site->acquired = place->acquired;
+		site->released = place->released;
+		site->open = place->open;
+		site->p50_s = place_hold_s(place, 0.5);
+		site->p99_s = place_hold_s(place, 0.99);
+		site->max_s = place_hold_s(place, 1);
+		r->site_count++;
+	}
+	if (r->site_count)
+		qsort(r->sites, r->site_count, sizeof(*r->sites), more_open);
+}
+
+static void add_processes(struct report *r, const struct processes *p)
+{
+	r->processes = arena_array(&r->arena, p->count, sizeof(*r->processes));
+	for (size_t i = 0; i < p->count; i++) {
+		r->processes[i].pid = p->list[i].pid;
+		r->processes[i].exe = p->list[i].exe;
+		r->processes[i].end = p->list[i].end;
+		r->processes_watched += p->list[i].watched;
+	}
+	r->process_count = p->count;
+	r->processes_seen = (unsigned)p->count;
+}
+
+static void set_status(struct report *r, const struct gate *gate)
+{
+	for (size_t i = 0; i < r->incomplete_count; i++) {
+		r->status = REPORT_INCOMPLETE;
+		r->incomplete[i].allowed =
+			gate_allows(gate, r->incomplete[i].reason);
+	}
+	for (size_t i = 0; i < r->finding_count; i++)
+		if (r->findings[i].gates)
+			r->status = REPORT_FINDINGS;
+}
+
+void judge(struct report *r, const struct evidence *e, const struct gate *gate,
+	   const char *could_not)
+{
+	struct symbols *symbols = symbols_new();
+	struct processes processes;
+	struct places places;
+
+	processes_find(&processes, e);
+	places_init(&places, &r->arena, symbols);
+	for (size_t i = 0; i < e->record_count; i++) {
+		add_totals(&r->totals, reader_header(e->records[i].reader));
+		add_record(r, &places, &e->records[i],
+			   processes_of(&processes, &e->records[i]));
+	}
+	add_findings(r, &places, e, gate);
+	add_sites(r, &places);
+	add_processes(r, &processes);
+	judge_gaps(r, e, &processes, could_not);
+	set_status(r, gate);
+	symbols_free(symbols);
+}

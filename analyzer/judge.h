@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge - what the evidence amounts to
+ *
+ * Every handle that is out when its process has ended is a finding of some
+ * kind and class; handles of one kind and class from one site are one finding.
+ * Until there is a search for lost handles, nothing tells which of them are
+ * still wanted, and all of them are `undecided`.
+ */
+#ifndef ANALYZER_JUDGE_H
+#define ANALYZER_JUDGE_H
+
+#include "analyzer/evidence.h"
+#include "analyzer/gate.h"
+#include "analyzer/processes.h"
+#include "analyzer/report.h"
+
+/*
+ * Fills `report`, whose arena must be ready; what the evidence is made of must
+ * live as long.  `could_not` is why nothing could be kept at all, or NULL.
+ */
+void judge(struct report *report, const struct evidence *evidence,
+	   const struct gate *gate, const char *could_not);
+
+/* judge_gaps.c: what was not seen or kept, and what is worth a note. */
+void judge_gaps(struct report *report, const struct evidence *evidence,
+		const struct processes *processes, const char *could_not);
+
+#endif

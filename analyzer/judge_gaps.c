@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Why the picture may be incomplete: nothing lost goes unsaid. */
+#include "analyzer/judge.h"
+
+#include <string.h>
+
+/* Worded to follow a number; the order is enum record_loss. */
+static const char *const losses[LOSS_KINDS] = {
+	[LOSS_HANDLE] = "handles",
+	[LOSS_SITE] = "acquiring stacks",
+	[LOSS_STACK] = ("stacks (one frame of each is known: libpq was loaded "
+			"late, or libunwind8 is missing)"),
+	[LOSS_SERVER] = "server names",
+	[LOSS_MODULE] = "names of modules",
+	[LOSS_PROCESS] = "children's records",
+};
+
+static void add_incomplete(struct report *r, enum report_reason reason,
+			   const char *text)
+{
+	r->incomplete[r->incomplete_count].reason = reason;
+	r->incomplete[r->incomplete_count++].text = text;
+}
+
+static void add_note(struct report *r, int pid, const char *exe,
+		     const char *why)
+{
+	r->notes[r->note_count].pid = pid;
+	r->notes[r->note_count].exe = exe;
+	r->notes[r->note_count++].why = why;
+}
+
+static const char *name_of(struct arena *arena, int pid, const char *exe)
+{
+	const char *slash = exe ? strrchr(exe, '/') : NULL;
+
+	if (!exe)
+		return arena_printf(arena, "process %d", pid);
+	return arena_printf(arena, "process %d (%s)", pid,
+			    slash ? slash + 1 : exe);
+}
+
+/* "process 7 (app): 12 handles, 1 server names could not be kept" */
+static void add_record(struct report *r, const struct reader *reader)
+{
+	const struct record_header *header = reader_header(reader);
+	const char *what = NULL;
+
+	for (int i = 0; i < LOSS_KINDS; i++) {
+		const unsigned long long lost = header->lost[i];
+
+		if (!lost)
+			continue;
+		r->totals.lost += lost;
+		what = arena_printf(&r->arena, "%s%s%llu %s", what ? what : "",
+				    what ? ", " : "", lost,
+				    losses[i] ? losses[i] : "other things");
+	}
+	if (what)
+		add_incomplete(
+			r, REASON_LOST,
+			arena_printf(
+				&r->arena, "%s: %s could not be kept",
+				name_of(&r->arena, header->pid,
+					reader_string(reader, header->exe)),
+				what));
+	if (reader_in_flight(reader))
+		add_note(r, header->pid, reader_string(reader, header->exe),
+			 arena_printf(&r->arena,
+				      "%u events were under way when it ended",
+				      reader_in_flight(reader)));
+}
+
+static const char *exe_of(const struct log *log, int32_t pid, uint64_t start)
+{
+	for (size_t i = 0; i < log->count; i++)
+		if (log->events[i].kind == LOG_IMAGE &&
+		    log->events[i].pid == pid && log->events[i].start == start)
+			return log->events[i].exe;
+	return NULL;
+}
+
+/* Processes that wanted a record and could not make one. */
+static bool add_without_record(struct report *r, const struct log *log)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < log->count; i++) {
+		const struct log_event *event = &log->events[i];
+
+		if (event->kind != LOG_LOST)
+			continue;
+		any = true;
+		r->totals.lost++;
+		add_incomplete(
+			r, REASON_LOST,
+			arena_printf(
+				&r->arena,
+				"%s: its record could not be made: %s",
+				name_of(&r->arena, event->pid,
+					exe_of(log, event->pid, event->start)),
+				strerror(event->number)));
+	}
+	if (log->malformed)
+		add_note(r, 0, NULL,
+			 arena_printf(&r->arena,
+				      "%zu lines of the run's log are not "
+				      "whole",
+				      log->malformed));
+	return any;
+}
+
+static void add_unwatched(struct report *r, const struct processes *processes)
+{
+	for (size_t i = 0; i < processes->count; i++) {
+		const struct process *process = &processes->list[i];
+
+		if (!process->watched)
+			add_note(r, process->pid, process->exe,
+				 "not watched: the shim was not loaded (a "
+				 "static program, or one with special "
+				 "rights)");
+	}
+}
+
+void judge_gaps(struct report *r, const struct evidence *e,
+		const struct processes *processes, const char *could_not)
+{
+	size_t most = e->record_count + e->bad_count + processes->count + 4;
+	bool tried = could_not || e->record_count || e->bad_count;
+
+	for (size_t i = 0; i < e->run_count; i++)
+		most += e->runs[i].has_log ? e->runs[i].log.count + 1 : 0;
+	r->incomplete = arena_array(&r->arena, most, sizeof(*r->incomplete));
+	r->notes = arena_array(&r->arena, most, sizeof(*r->notes));
+	if (could_not)
+		add_incomplete(r, REASON_LOST, could_not);
+	for (size_t i = 0; i < e->record_count; i++)
+		add_record(r, e->records[i].reader);
+	for (size_t i = 0; i < e->bad_count; i++)
+		add_incomplete(r, REASON_LOST, e->bad[i]);
+	r->totals.lost += e->bad_count + (could_not != NULL);
+	for (size_t i = 0; i < e->run_count; i++)
+		if (e->runs[i].has_log)
+			tried |= add_without_record(r, &e->runs[i].log);
+	if (!tried)
+		add_incomplete(r, REASON_NO_LIBPQ,
+			       "no process of this run ever loaded libpq, so "
+			       "nothing was checked");
+	if (e->unfinished)
+		add_note(r, 0, NULL,
+			 arena_printf(&r->arena,
+				      "%zu processes ended before their first "
+				      "connection",
+				      e->unfinished));
+	add_unwatched(r, processes);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * places - the sites of all records together
+ *
+ * Equal stacks are one site, in whatever process they acquired: equal by
+ * module (its build-id, or its path where it has none) and offset, frame by
+ * frame.  Each stack is symbolised once.
+ */
+#ifndef ANALYZER_PLACES_H
+#define ANALYZER_PLACES_H
+
+#include "analyzer/kinds.h"
+#include "analyzer/report.h"
+#include "analyzer/symbols.h"
+#include "record/reader.h"
+
+/* Handles of one kind and class that are out from one place. */
+struct place_group {
+	struct report_handle *handles;
+	uint64_t count;
+};
+
+struct place {
+	const void *key; /* the stack as bytes */
+	size_t key_size;
+	struct place *next;
+	const char *function; /* the function called; NULL if unknown */
+	struct report_stack stack;
+	enum record_handle_kind kind;
+	uint64_t acquired, released, open;
+	uint64_t hold_us[RECORD_HOLD_BUCKETS], longest_ns;
+	struct place_group groups[KINDS][CLASSES];
+};
+
+struct places {
+	struct arena *arena;
+	struct symbols *symbols;
+	struct place **buckets;
+	struct place *nowhere; /* of handles whose site was lost */
+	size_t count;
+};
+
+void places_init(struct places *p, struct arena *arena,
+		 struct symbols *symbols);
+
+/* The place of a site of a record; never NULL. */
+struct place *places_find(struct places *p, const struct reader *reader,
+			  uint32_t site);
+
+/* Adds what a record says of a site: its counters and its holds. */
+void places_add_counts(struct places *p, const struct reader *reader,
+		       uint32_t site);
+
+void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
+		       enum class_id class, const struct report_handle *handle);
+
+/* All of them, in no order. */
+struct place **places_all(const struct places *p);
+
+/* How long `share` (0.5, 0.99) of the completed holds took at most; or NAN. */
+double place_hold_s(const struct place *place, double share);
+
+#endif

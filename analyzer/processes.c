@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/processes.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define END_UNKNOWN "unknown"
+
+static struct process *add(struct processes *p, size_t run, int pid)
+{
+	struct process *new = &p->list[p->count++];
+
+	new->run = run;
+	new->pid = pid;
+	new->end = END_UNKNOWN;
+	return new;
+}
+
+/* The newest one of this pid that has not ended. */
+static struct process *find_open(struct processes *p, size_t run, int pid)
+{
+	for (size_t i = p->count; i-- > 0;)
+		if (p->list[i].run == run && p->list[i].pid == pid &&
+		    p->list[i].open)
+			return &p->list[i];
+	return NULL;
+}
+
+/* The shim came into a process: a new one, or one that has called exec. */
+static void add_image(struct processes *p, size_t run,
+		      const struct log_event *event)
+{
+	struct process *before = find_open(p, run, event->pid);
+	struct process *new;
+
+	if (before && before->began_ns && before->start == event->start) {
+		before->end = "exec";
+		before->ended_ns = event->time;
+		before->open = false;
+	} else if (before && before->began_ns) {
+		before->open = false;
+	} else if (before && !before->watched) {
+		/* The launcher's own line about it came first. */
+		p->list[before - p->list].pid = -1;
+		before->open = false;
+	}
+	new = add(p, run, event->pid);
+	new->start = event->start;
+	new->began_ns = event->time;
+	new->exe = event->exe;
+	new->watched = true;
+	new->open = true;
+}
+
+/* The launcher began the program; it may never say so itself. */
+static void add_program(struct processes *p, size_t run,
+			const struct log_event *event)
+{
+	struct process *new;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].run == run && p->list[i].pid == event->pid)
+			return;
+	new = add(p, run, event->pid);
+	new->exe = event->exe;
+	new->open = true;
+}
+
+static void add_end(struct processes *p, struct arena *arena, size_t run,
+		    const struct log_event *event)
+{
+	const char *how = event->kind == LOG_EXIT ? "exit" : "signal";
+	struct process *process = find_open(p, run, event->pid);
+
+	/* A child of fork(): its record, if it has one, will claim this. */
+	if (!process)
+		process = add(p, run, event->pid);
+	process->end = arena_printf(arena, "%s %d", how, event->number);
+	process->ended_ns = event->time;
+	process->open = false;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void add_left(struct processes *p, size_t run,
+		     const struct log_event *event)
+{
+	struct process *process = find_open(p, run, event->pid);
+
+	if (!process)
+		process = add(p, run, event->pid);
+	process->end = "running";
+	process->ended_ns = now_ns();
+}
+
+static void read_log(struct processes *p, const struct evidence *e, size_t run)
+{
+	const struct log *log = &e->runs[run].log;
+
+	for (size_t i = 0; i < log->count; i++) {
+		const struct log_event *event = &log->events[i];
+
+		switch (event->kind) {
+		case LOG_START:
+			add_program(p, run, event);
+			break;
+		case LOG_IMAGE:
+			add_image(p, run, event);
+			break;
+		case LOG_EXIT:
+		case LOG_SIGNAL:
+			add_end(p, e->arena, run, event);
+			break;
+		case LOG_LEFT:
+			add_left(p, run, event);
+			break;
+		case LOG_LOST:
+		case LOG_STOP:
+			break;
+		}
+	}
+}
+
+/* The image that was in the process when the record began. */
+static struct process *find_image(const struct processes *p, size_t run,
+				  const struct record_header *header)
+{
+	struct process *best = NULL;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct process *process = &p->list[i];
+
+		if (process->run == run && process->pid == header->pid &&
+		    process->start == header->start_ticks &&
+		    process->began_ns &&
+		    process->began_ns <= header->started_ns)
+			best = process;
+	}
+	return best;
+}
+
+/* One that called exec after its record began. */
+static const struct process *find_later(const struct processes *p, size_t run,
+					const struct record_header *header)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct process *process = &p->list[i];
+
+		if (process->run == run && process->pid == header->pid &&
+		    process->start == header->start_ticks &&
+		    process->began_ns > header->started_ns)
+			return process;
+	}
+	return NULL;
+}
+
+/* One of which only the end is known, or that another record has claimed. */
+static struct process *find_fork(struct processes *p, size_t run,
+				 const struct record_header *header)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct process *process = &p->list[i];
+
+		if (process->run != run || process->pid != header->pid ||
+		    process->began_ns)
+			continue;
+		if (!process->start ? process->ended_ns > header->started_ns
+				    : process->start == header->start_ticks)
+			return process;
+	}
+	return NULL;
+}
+
+static void claim(struct processes *p, const struct evidence_record *record)
+{
+	const struct record_header *header = reader_header(record->reader);
+	const struct process *later;
+	struct process *process;
+
+	if (find_image(p, record->run, header))
+		return;
+	later = find_later(p, record->run, header);
+	process = later ? NULL : find_fork(p, record->run, header);
+	if (!process)
+		process = add(p, record->run, header->pid);
+	if (later) {
+		process->end = "exec";
+		process->ended_ns = later->began_ns;
+	}
+	process->start = header->start_ticks;
+	process->exe = reader_string(record->reader, header->exe);
+	process->watched = true;
+}
+
+/* Field 22 of /proc/PID/stat, behind a name that may hold anything. */
+static uint64_t start_of_living(int pid)
+{
+	unsigned long long start = 0;
+	char path[64], line[1024], *at;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	at = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	/* A zombie has ended; only its parent has not looked yet. */
+	if (!at || at[2] == 'Z' ||
+	    sscanf(at + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+		   "%*d %*d %*d %*d %*d %llu",
+		   &start) != 1)
+		start = 0;
+	fclose(file);
+	return start;
+}
+
+/* Nobody has told of their end since there was none: a run that goes on. */
+static void find_living(struct processes *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct process *process = &p->list[i];
+
+		if (strcmp(process->end, END_UNKNOWN) || !process->start ||
+		    start_of_living(process->pid) != process->start)
+			continue;
+		process->end = "running";
+		process->ended_ns = now_ns();
+	}
+}
+
+/* Ends of processes that nothing else is known of tell nothing. */
+static void drop_unknown(struct processes *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->list[i].pid > 0 &&
+		    (p->list[i].watched || p->list[i].exe))
+			p->list[kept++] = p->list[i];
+	p->count = kept;
+}
+
+void processes_find(struct processes *p, const struct evidence *e)
+{
+	size_t most = e->record_count;
+
+	for (size_t i = 0; i < e->run_count; i++)
+		most += e->runs[i].has_log ? e->runs[i].log.count : 0;
+	p->count = 0;
+	p->list = arena_array(e->arena, most + 1, sizeof(*p->list));
+	for (size_t i = 0; i < e->run_count; i++)
+		if (e->runs[i].has_log)
+			read_log(p, e, i);
+	for (size_t i = 0; i < e->record_count; i++)
+		claim(p, &e->records[i]);
+	find_living(p);
+	drop_unknown(p);
+}
+
+const struct process *processes_of(const struct processes *p,
+				   const struct evidence_record *record)
+{
+	const struct record_header *header = reader_header(record->reader);
+	const struct process *process = find_image(p, record->run, header);
+
+	for (size_t i = 0; !process && i < p->count; i++)
+		if (p->list[i].run == record->run &&
+		    p->list[i].pid == header->pid &&
+		    p->list[i].start == header->start_ticks &&
+		    !p->list[i].began_ns)
+			process = &p->list[i];
+	return process;
+}

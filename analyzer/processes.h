@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * processes - which processes there were, and how each ended
+ *
+ * Put together from the log (which images were loaded into which process, how
+ * those ended that the launcher reaped) and from the records (a child of
+ * fork() has no image of its own).  One process that executes another program
+ * is two here: two images, two records, one pid.
+ */
+#ifndef ANALYZER_PROCESSES_H
+#define ANALYZER_PROCESSES_H
+
+#include "analyzer/evidence.h"
+#include "analyzer/report.h"
+
+struct process {
+	size_t run;
+	int pid;
+	uint64_t start;	   /* ticks since boot */
+	uint64_t began_ns; /* of the image, since the epoch; 0 if unknown */
+	uint64_t ended_ns; /* 0 if unknown */
+	const char *exe, *end;
+	bool watched; /* the shim was in it */
+	bool open;    /* while the log is read: not ended yet */
+};
+
+struct processes {
+	struct process *list;
+	size_t count;
+};
+
+void processes_find(struct processes *p, const struct evidence *e);
+
+/* The process of a record. */
+const struct process *processes_of(const struct processes *p,
+				   const struct evidence_record *record);
+
+#endif
