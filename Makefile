@@ -52,7 +52,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .PHONY: check-scripts
 .DELETE_ON_ERROR:
 
-all: $(SHIM) ## build everything (the default)
+all: $(SHIM) $(ANALYZER) ## build everything (the default)
 
 tests: $(TESTS) $(PROGRAMS) ## build the tests, run none
 
@@ -69,6 +69,10 @@ $(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,noexecstack \
 	  -Wl,-soname,libconnleak.so $(LDFLAGS) -o $@ $^
+
+$(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ANALYZER_LD)
 
 # Unit tests reach into both programs, so they take all objects but main() and
 # the exported hooks, which would stand in front of the tests' own libpq.
@@ -120,7 +124,7 @@ check-scripts: ## shellcheck finds nothing
 	$(call say,TEST,scripts)
 	$(Q)shellcheck --shell=bash --external-sources $(SCRIPTS)
 
-install: $(SHIM) ## to PREFIX (/usr/local), below DESTDIR
+install: $(SHIM) $(ANALYZER) ## to PREFIX (/usr/local), below DESTDIR
 	install -D -m 755 $(ANALYZER) $(DESTDIR)$(PREFIX)/bin/connleak
 	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libconnleak.so
 

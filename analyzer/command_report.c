@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* connleak report: judges records again. */
+#include "analyzer/commands.h"
+#include "analyzer/evidence.h"
+#include "analyzer/gate.h"
+#include "analyzer/judge.h"
+
+static int judge_paths(const struct options *o, const struct gate *gate,
+		       struct arena *arena, const char **ret_error)
+{
+	struct report report = { .kept = NULL };
+	struct evidence evidence;
+	int status = STATUS_FAILED;
+
+	arena_init(&report.arena);
+	evidence_init(&evidence, arena);
+	for (int i = 0; i < o->operand_count; i++)
+		if (evidence_add(&evidence, o->operands[i], ret_error))
+			goto release;
+	judge(&report, &evidence, gate, NULL);
+	status = gate_status(&report, option_number(o, SETTING_EXIT_CODE));
+	if (output_reports(&report, o, stdout, ret_error)) {
+		*ret_error = arena_strdup(arena, *ret_error);
+		status = STATUS_FAILED;
+	}
+release:
+	evidence_release(&evidence);
+	arena_release(&report.arena);
+	return status;
+}
+
+int command_report(int argc, char **argv, struct arena *arena,
+		   const char **ret_error)
+{
+	struct options o;
+	struct gate gate;
+
+	if (options_parse(&o, COMMAND_REPORT, argc, argv, arena, ret_error))
+		return STATUS_FAILED;
+	if (o.help) {
+		options_help(COMMAND_REPORT, stdout);
+		return 0;
+	}
+	if (gate_parse(&gate, option_text(&o, SETTING_FAIL_ON),
+		       option_switch(&o, SETTING_STRICT),
+		       option_text(&o, SETTING_ALLOW), arena, ret_error))
+		return STATUS_FAILED;
+	return judge_paths(&o, &gate, arena, ret_error);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* connleak run: runs a program, watches its process tree, judges it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "analyzer/commands.h"
+#include "analyzer/evidence.h"
+#include "analyzer/folder.h"
+#include "analyzer/gate.h"
+#include "analyzer/judge.h"
+#include "analyzer/launch.h"
+#include "record/format.h"
+
+struct run {
+	struct options options;
+	struct gate gate;
+	struct folder folder;
+	const char *could_not; /* why nothing can be kept; NULL if it can */
+	int wait_status;       /* of the program */
+};
+
+static int parse(struct run *run, int argc, char **argv, struct arena *arena,
+		 const char **ret_error)
+{
+	struct options *o = &run->options;
+	int err = options_parse(o, COMMAND_RUN, argc, argv, arena, ret_error);
+
+	if (err || o->help)
+		return err;
+	if (option_size(o, SETTING_RECORD_LIMIT) < RECORD_FIRST_SIZE) {
+		*ret_error = "--record-limit must be at least 64K: a record "
+			     "begins with that";
+		return -EINVAL;
+	}
+	err = output_check(o, arena, ret_error);
+	if (err)
+		return err;
+	return gate_parse(&run->gate, option_text(o, SETTING_FAIL_ON),
+			  option_switch(o, SETTING_STRICT),
+			  option_text(o, SETTING_ALLOW), arena, ret_error);
+}
+
+/*
+ * Inside another run, CONNLEAK_DIR is that run's folder, set by its launcher
+ * and not by the user: this run has one of its own.
+ */
+static int try_folder(struct run *run, struct arena *arena,
+		      const char **ret_why)
+{
+	const struct option_value *named = &run->options.values[SETTING_OUTPUT];
+	const char *outer = getenv("CONNLEAK_DIR");
+	int err = folder_make(&run->folder, arena,
+			      named->given ? named->text : NULL, ret_why);
+
+	if (err == -EBUSY && outer && !strcmp(named->text, outer))
+		err = folder_make(&run->folder, arena, NULL, ret_why);
+	return err;
+}
+
+/* A folder that cannot be had must not keep the program from running. */
+static int make_folder(struct run *run, struct arena *arena,
+		       const char **ret_error)
+{
+	const char *why = NULL;
+	int err = try_folder(run, arena, &why);
+
+	if (err == -ENOTEMPTY || err == -EBUSY) {
+		*ret_error = why;
+		return err;
+	}
+	if (err) {
+		run->could_not = why;
+		fprintf(stderr,
+			"connleak: warning: %s; the program runs "
+			"unwatched\n",
+			why);
+	}
+	return 0;
+}
+
+static int cannot_start(const char *program, int err, struct arena *arena,
+			const char **ret_error)
+{
+	if (err == -ENOENT) {
+		*ret_error = arena_printf(
+			arena,
+			"cannot run %s: there is no such "
+			"program%s",
+			program, strchr(program, '/') ? "" : " in PATH");
+		return STATUS_NOT_FOUND;
+	}
+	*ret_error = arena_printf(arena, "cannot run %s: %s", program,
+				  strerror(-err));
+	return STATUS_CANNOT_RUN;
+}
+
+/* The program's own status when that is not 0, else what was found. */
+static int combine(const struct run *run, int judged)
+{
+	if (WIFSIGNALED(run->wait_status))
+		return 128 + WTERMSIG(run->wait_status);
+	if (WEXITSTATUS(run->wait_status))
+		return WEXITSTATUS(run->wait_status);
+	return judged;
+}
+
+/* Whether somebody will want to look at the records again. */
+static bool is_worth_keeping(const struct run *run, const struct report *report)
+{
+	return report->status != REPORT_CLEAN || WIFSIGNALED(run->wait_status);
+}
+
+static int judge_run(struct run *run, struct arena *arena,
+		     const char **ret_error)
+{
+	struct report report = { .kept = NULL };
+	struct evidence evidence;
+	const char *unread = NULL;
+	bool keep;
+	int status;
+
+	arena_init(&report.arena);
+	evidence_init(&evidence, arena);
+	if (!run->could_not &&
+	    evidence_add(&evidence, run->folder.path, &unread))
+		run->could_not = unread;
+	judge(&report, &evidence, &run->gate, run->could_not);
+	keep = run->folder.path && is_worth_keeping(run, &report);
+	if (!run->could_not && (keep || run->folder.named))
+		report.kept = run->folder.path;
+	status = gate_status(&report,
+			     option_number(&run->options, SETTING_EXIT_CODE));
+	if (output_reports(&report, &run->options, stderr, ret_error)) {
+		*ret_error = arena_strdup(arena, *ret_error);
+		status = STATUS_FAILED;
+	}
+	evidence_release(&evidence);
+	arena_release(&report.arena);
+	folder_close(&run->folder, keep);
+	return combine(run, status);
+}
+
+/* NULL, and why, if no shim can be preloaded. */
+static const char *find_shim(struct arena *arena, const char **ret_error)
+{
+	const char *shim = launch_find_shim(arena);
+
+	if (!shim) {
+		*ret_error = "libconnleak.so is missing: it belongs beside "
+			     "connleak or in ../lib";
+		return NULL;
+	}
+	if (strpbrk(shim, " :\t\n")) {
+		*ret_error = arena_printf(
+			arena,
+			"%s cannot be preloaded: the loader takes a space or "
+			"colon for the end of a name; install connleak in "
+			"another folder",
+			shim);
+		return NULL;
+	}
+	return shim;
+}
+
+static int launch_run(struct run *run, struct arena *arena,
+		      const char **ret_error)
+{
+	const struct options *o = &run->options;
+	struct launch l = {
+		.program = o->operands,
+		.limit = option_text(o, SETTING_RECORD_LIMIT),
+		.wait_ms = option_duration_ms(o, SETTING_WAIT),
+		.folder = &run->folder,
+	};
+	int err;
+
+	if (!run->could_not && !(l.shim = find_shim(arena, ret_error))) {
+		folder_close(&run->folder, false);
+		return STATUS_FAILED;
+	}
+	err = launch(&l, &run->wait_status);
+	if (err) {
+		folder_close(&run->folder, false);
+		return cannot_start(o->operands[0], err, arena, ret_error);
+	}
+	return judge_run(run, arena, ret_error);
+}
+
+int command_run(int argc, char **argv, struct arena *arena,
+		const char **ret_error)
+{
+	struct run run = { .could_not = NULL };
+
+	if (parse(&run, argc, argv, arena, ret_error))
+		return STATUS_FAILED;
+	if (run.options.help) {
+		options_help(COMMAND_RUN, stdout);
+		return 0;
+	}
+	launch_prepare();
+	if (make_folder(&run, arena, ret_error))
+		return STATUS_FAILED;
+	return launch_run(&run, arena, ret_error);
+}

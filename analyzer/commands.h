@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * commands - what a person runs, one file each
+ *
+ * Each gets its own words (argv[0] is the command's name) and returns the
+ * exit status.  `*ret_error`, if set, is one line that main() prints.
+ */
+#ifndef ANALYZER_COMMANDS_H
+#define ANALYZER_COMMANDS_H
+
+#include "analyzer/arena.h"
+#include "analyzer/options.h"
+#include "analyzer/report.h"
+
+#define STATUS_FAILED	  125 /* connleak itself, or called wrongly */
+#define STATUS_CANNOT_RUN 126
+#define STATUS_NOT_FOUND  127
+
+int command_run(int argc, char **argv, struct arena *arena,
+		const char **ret_error);
+int command_report(int argc, char **argv, struct arena *arena,
+		   const char **ret_error);
+
+/*
+ * output.c: whether all files of reports can be written, before hours are
+ * spent on what goes into them.  Returns 0, or -EINVAL and which cannot.
+ */
+int output_check(const struct options *options, struct arena *arena,
+		 const char **ret_error) __attribute__((warn_unused_result));
+
+/*
+ * Writes the report in every format that was asked for; as text to
+ * `fallback` where no --text says otherwise.  Returns 0, or -errno and which
+ * file could not be written.
+ */
+int output_reports(const struct report *report, const struct options *options,
+		   FILE *fallback, const char **ret_error)
+	__attribute__((warn_unused_result));
+
+#endif

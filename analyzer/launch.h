@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * launch - runs a program under the shim and waits for all that comes of it
+ *
+ * The launcher is a subreaper: what the program leaves behind becomes its
+ * child, and is waited for.  It stands aside otherwise: the terminal's signals
+ * reach the program as without it, those that a process sends to the launcher
+ * are passed on, and nothing of it (no descriptor, no mask, no disposition) is
+ * inherited by the program but its environment variables.
+ */
+#ifndef ANALYZER_LAUNCH_H
+#define ANALYZER_LAUNCH_H
+
+#include <stdint.h>
+#include "analyzer/folder.h"
+
+#define LAUNCH_FOREVER UINT64_MAX
+
+struct launch {
+	char **program;	   /* and its arguments, ended by NULL */
+	const char *shim;  /* path; NULL: run it without */
+	const char *limit; /* of a record, as the shim reads it */
+	uint64_t wait_ms;  /* for descendants; or LAUNCH_FOREVER */
+	struct folder *folder;
+};
+
+/*
+ * Once, before anything is written: a report into a closed pipe and a log past
+ * the file-size limit are errors for us, and not the end.  The program gets
+ * its signals as they were.
+ */
+void launch_prepare(void);
+
+/*
+ * Returns 0 and the program's wait status, or -errno if it could not be
+ * started: -ENOENT if there is no such program.
+ */
+int launch(const struct launch *l, int *ret_status)
+	__attribute__((warn_unused_result));
+
+/* The shim that belongs to this connleak, or NULL. */
+const char *launch_find_shim(struct arena *arena);
+
+#endif
