@@ -52,7 +52,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .PHONY: check-scripts
 .DELETE_ON_ERROR:
 
-all: $(SHIM) $(ANALYZER) ## build everything (the default)
+all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
 tests: $(TESTS) $(PROGRAMS) ## build the tests, run none
 
@@ -82,6 +82,12 @@ TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
 $(TESTS): $(TEST_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(CHECK_LD) $(ANALYZER_LD)
+
+# Samples know libpq only; they are the programs our users have.
+$(BUILD)/samples/%: samples/%.c
+	$(call say,SAMPLE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -g -O0 $(WARNINGS) $(LIBPQ) -o $@ $< -lpq -lpthread
 
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
