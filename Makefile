@@ -48,15 +48,15 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .PHONY: all tests check install uninstall clean help
-.PHONY: check-unit check-headers check-layers check-exports
-.PHONY: check-scripts
+.PHONY: check-unit check-e2e check-headers check-layers check-exports
+.PHONY: check-scripts soak
 .DELETE_ON_ERROR:
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
 tests: $(TESTS) $(PROGRAMS) ## build the tests, run none
 
-check: check-unit check-headers check-layers check-exports ## pass every test
+check: check-unit check-headers check-layers check-exports check-e2e ## pass every test
 
 # The shim lives in somebody else's process: nothing of it is visible but the
 # functions it stands in front of, it links nothing they might not have, and
@@ -89,6 +89,12 @@ $(BUILD)/samples/%: samples/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -g -O0 $(WARNINGS) $(LIBPQ) -o $@ $< -lpq -lpthread
 
+# Programs that only tests run, each with a trap in it.
+$(BUILD)/tests/programs/%: tests/programs/%.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -g -O1 $(WARNINGS) $(LIBPQ) -o $@ $< -lpq -lpthread
+
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -99,6 +105,20 @@ $(BUILD)/%.o: %.c Makefile
 check-unit: $(TESTS) ## unit tests; CK_RUN_SUITE=tracker for one suite
 	$(call say,TEST,$<)
 	$(Q)cd $(BUILD) && ./unit-tests
+
+check-e2e: all $(PROGRAMS) ## end-to-end tests, real PostgreSQL; E2E=regex for some
+	$(call say,TEST,e2e)
+	$(Q)BUILD=$(BUILD) tests/run.sh '$(E2E)'
+
+# What is rare shows after many tries; CI does not run this.
+soak: all tests ## an hour of repetition: fuzzing, then every test 20 times
+	$(call say,SOAK,fuzz)
+	$(Q)+$(MAKE) --no-print-directory SANITIZE=address,undefined tests
+	$(Q)cd build/address,undefined && \
+	  FUZZ_TIMES=100 CK_RUN_SUITE=fuzz ./unit-tests
+	$(call say,SOAK,every test)
+	$(Q)for i in $$(seq 20); do \
+	  $(MAKE) --no-print-directory check-unit check-e2e || exit 1; done
 
 check-headers: ## each header compiles alone
 	$(call say,TEST,headers)
