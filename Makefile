@@ -24,7 +24,7 @@ TEST_SRC     := $(wildcard tests/*.c)
 SAMPLE_SRC   := $(wildcard samples/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c)
 HEADERS      := $(wildcard preload/*.h record/*.h analyzer/*.h tests/*.h)
-SCRIPTS      := $(wildcard tests/*.sh tests/e2e/*.sh)
+SCRIPTS      := setup.sh $(wildcard tests/*.sh tests/e2e/*.sh)
 
 SHIM     := $(BUILD)/libconnleak.so
 ANALYZER := $(BUILD)/connleak
@@ -47,7 +47,7 @@ CHECK_LD := $(shell pkg-config --libs check 2>/dev/null)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all tests check install uninstall clean help
+.PHONY: all tests demo check install uninstall clean help setup setup-clients
 .PHONY: check-unit check-e2e check-headers check-layers check-exports
 .PHONY: check-scripts soak
 .DELETE_ON_ERROR:
@@ -56,7 +56,22 @@ all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
 tests: $(TESTS) $(PROGRAMS) ## build the tests, run none
 
-check: check-unit check-headers check-layers check-exports check-e2e ## pass every test
+# demo and check begin on a machine that has git and make only.  pkg-config was
+# asked when make read this file, so what needs its answer is a make of its own.
+demo: setup ## build, start a throw-away PostgreSQL, watch a program leak
+	$(Q)+$(MAKE) --no-print-directory all
+	$(Q)BUILD=$(BUILD) tests/demo.sh
+
+check: setup ## pass every test
+	$(Q)+$(MAKE) --no-print-directory check-unit check-headers check-layers \
+	  check-exports
+	$(Q)+$(MAKE) --no-print-directory check-e2e
+
+setup: ## install the packages that build and tests need, if it may
+	$(Q)./setup.sh base
+
+setup-clients: ## install other clients of PostgreSQL, for their tests
+	$(Q)./setup.sh clients
 
 # The shim lives in somebody else's process: nothing of it is visible but the
 # functions it stands in front of, it links nothing they might not have, and

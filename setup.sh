@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# setup.sh - the Debian packages that connleak needs
+#
+#	./setup.sh base		to build it and pass its tests
+#	./setup.sh clients	for the tests with other languages and libraries
+#	./setup.sh ci		for .ci/run: base, and what looks at the code
+#
+# What is there already is left alone, silently and without the network.
+# What is missing is installed if we are root or sudo asks no password; else
+# one line says what to type.  Debian's postgresql would make and start a
+# cluster of its own: it is kept from both, connleak's tests have their own.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+export PATH=$PATH:/usr/sbin:/sbin # su keeps a user's PATH; dpkg needs these
+
+base=(
+	gcc g++ libc6-dev make pkg-config
+	libpq-dev libunwind-dev uthash-dev # the shim, and its stacks
+	libdw-dev libjansson-dev	   # the analyzer: symbols, JSON
+	check jq procps			   # the tests
+)
+ci=(shellcheck clang)
+clients=() # a client of PostgreSQL is a line here
+
+usage() {
+	echo "usage: ./setup.sh base|clients|ci" >&2
+	exit 2
+}
+
+missing_packages() { # PACKAGE...
+	local package
+	for package; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" \
+			2>/dev/null)" = installed ] || echo "$package"
+	done
+}
+
+has_server() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+
+apt() { # ARG...
+	local log
+	log=$(mktemp)
+	if ! apt-get -q -o DPkg::Lock::Timeout=300 "$@" \
+		>"$log" 2>&1 </dev/null; then
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		echo "setup.sh: apt-get $* failed" >&2
+		return 1
+	fi
+	rm -f "$log"
+}
+
+# Two files for as long as the server is being installed; no file of anybody
+# else is changed.  The first is read by Debian's pg_createcluster, the second
+# by all that starts services.  Should we be killed, the second permits all.
+no_cluster=/etc/postgresql-common/createcluster.d/connleak-setup.conf
+no_start=/usr/sbin/policy-rc.d
+
+forbid_clusters() {
+	mkdir -p "${no_cluster%/*}"
+	echo 'create_main_cluster = false' >"$no_cluster"
+	trap permit_clusters EXIT
+	[ ! -e "$no_start" ] || return 0 # what the owner decided holds
+	cat >"$no_start" <<-POLICY
+		#!/bin/sh
+		# connleak's setup.sh, process $$, installs PostgreSQL.
+		[ -d /proc/$$ ] || exit 0
+		case \$1 in postgresql*) exit 101 ;; esac
+		exit 0
+	POLICY
+	chmod 755 "$no_start"
+}
+
+permit_clusters() {
+	rm -f "$no_cluster"
+	rmdir --ignore-fail-on-non-empty "${no_cluster%/*}"
+	! grep -qs "connleak's setup.sh" "$no_start" || rm -f "$no_start"
+}
+
+# The first package brings the file that names the folder of ours; a machine
+# where it does not (the owner changed it) gets no server, not a cluster.
+install_server() {
+	local decided
+	forbid_clusters
+	apt install -y --no-install-recommends postgresql-common
+	decided=$(pg_conftool /etc/postgresql-common/createcluster.conf \
+		show -bs create_main_cluster) || true
+	if [ "$decided" != off ]; then
+		echo "setup.sh: Debian's createcluster.conf does not read" \
+			"${no_cluster%/*}: install postgresql yourself" >&2
+		return 1
+	fi
+	apt install -y --no-install-recommends postgresql
+}
+
+case ${1-} in
+base) packages=("${base[@]}") needs_server=1 ;;
+clients) packages=("${clients[@]}") needs_server= ;;
+ci) packages=("${base[@]}" "${ci[@]}") needs_server=1 ;;
+*) usage ;;
+esac
+[ $# = 1 ] || usage
+if [ ${#packages[@]} = 0 ]; then
+	echo "setup.sh: nothing to set up yet"
+	exit 0
+fi
+
+mapfile -t missing < <(missing_packages "${packages[@]}")
+if has_server; then needs_server=; fi
+[ -n "${missing[*]}$needs_server" ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	self=$(realpath "$0")
+	if sudo -n true 2>/dev/null; then exec sudo -n -- "$self" "$1"; fi
+	line="$(printf '%q' "$self") $1"
+	if command -v sudo >/dev/null; then
+		line="sudo $line"
+	else
+		line="su -c ${line@Q}"
+	fi
+	echo "connleak needs packages that only root may install;" \
+		"type: $line" >&2
+	exit 1
+fi
+
+echo "setup.sh: installing ${missing[*]}${needs_server:+ postgresql}"
+apt update
+[ ${#missing[@]} = 0 ] || apt install -y --no-install-recommends "${missing[@]}"
+[ -z "$needs_server" ] || install_server
