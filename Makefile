@@ -24,7 +24,7 @@ TEST_SRC     := $(wildcard tests/*.c)
 SAMPLE_SRC   := $(wildcard samples/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c)
 HEADERS      := $(wildcard preload/*.h record/*.h analyzer/*.h tests/*.h)
-SCRIPTS      := setup.sh $(wildcard tests/*.sh tests/e2e/*.sh)
+SCRIPTS      := setup.sh .ci/run $(wildcard tests/*.sh tests/e2e/*.sh)
 
 SHIM     := $(BUILD)/libconnleak.so
 ANALYZER := $(BUILD)/connleak
