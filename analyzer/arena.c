@@ -81,6 +81,19 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 	return arena_alloc(a, count * size);
 }
 
+void *arena_grow(struct arena *a, void *array, size_t count, size_t size)
+{
+	void *larger;
+
+	/* Full are arrays of 0, 1, 2, 4, 8 ... elements. */
+	if (count & (count - 1))
+		return array;
+	larger = arena_array(a, count ? 2 * count : 1, size);
+	if (count)
+		memcpy(larger, array, count * size);
+	return larger;
+}
+
 char *arena_strdup(struct arena *a, const char *text)
 {
 	size_t size;

@@ -22,6 +22,11 @@ void arena_release(struct arena *a);
 void *arena_alloc(struct arena *a, size_t size);
 /* `count` elements of `size`; their product may not overflow. */
 void *arena_array(struct arena *a, size_t count, size_t size);
+/*
+ * An array of `count` elements, with room for one more behind them: the same
+ * array, or a copy twice as large.  It must have begun as NULL with none.
+ */
+void *arena_grow(struct arena *a, void *array, size_t count, size_t size);
 /* NULL stays NULL. */
 char *arena_strdup(struct arena *a, const char *text);
 char *arena_printf(struct arena *a, const char *format, ...)

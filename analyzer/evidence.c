@@ -24,38 +24,24 @@ void evidence_release(struct evidence *e)
 			log_release(&e->runs[i].log);
 }
 
-/* Room for one more in an array of the arena that doubles. */
-static void *one_more(struct arena *arena, void *array, size_t count,
-		      size_t size)
-{
-	void *bigger;
-
-	if (count & (count - 1))
-		return array;
-	bigger = arena_array(arena, count ? 2 * count : 1, size);
-	if (count)
-		memcpy(bigger, array, count * size);
-	return bigger;
-}
-
 static size_t add_run(struct evidence *e)
 {
-	e->runs = one_more(e->arena, e->runs, e->run_count, sizeof(*e->runs));
+	e->runs = arena_grow(e->arena, e->runs, e->run_count, sizeof(*e->runs));
 	memset(&e->runs[e->run_count], 0, sizeof(*e->runs));
 	return e->run_count++;
 }
 
 static void add_record(struct evidence *e, struct reader *reader, size_t run)
 {
-	e->records = one_more(e->arena, e->records, e->record_count,
-			      sizeof(*e->records));
+	e->records = arena_grow(e->arena, e->records, e->record_count,
+				sizeof(*e->records));
 	e->records[e->record_count].reader = reader;
 	e->records[e->record_count++].run = run;
 }
 
 static void add_bad(struct evidence *e, const char *name, const char *why)
 {
-	e->bad = one_more(e->arena, e->bad, e->bad_count, sizeof(*e->bad));
+	e->bad = arena_grow(e->arena, e->bad, e->bad_count, sizeof(*e->bad));
 	e->bad[e->bad_count++] = arena_printf(e->arena, "%s: %s", name, why);
 }
 

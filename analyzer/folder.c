@@ -95,7 +95,7 @@ int folder_list(const char *path, struct arena *arena, char ***ret_names,
 		size_t *ret_count)
 {
 	DIR *dir = opendir(path);
-	size_t room = 0, count = 0;
+	size_t count = 0;
 	char **names = NULL;
 	struct dirent *entry;
 
@@ -104,15 +104,7 @@ int folder_list(const char *path, struct arena *arena, char ***ret_names,
 	while ((entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		if (count == room) {
-			char **more;
-
-			room = room ? 2 * room : 64;
-			more = arena_array(arena, room, sizeof(*more));
-			if (count)
-				memcpy(more, names, count * sizeof(*more));
-			names = more;
-		}
+		names = arena_grow(arena, names, count, sizeof(*names));
 		names[count++] = arena_strdup(arena, entry->d_name);
 	}
 	closedir(dir);

@@ -37,8 +37,8 @@ static uint32_t add_home(struct listing *listing, const Dwarf_Die *die,
 {
 	struct homes *homes = listing->homes;
 
-	homes->at = array_with_room(listing->arena, homes->at, homes->count,
-				    &homes->capacity, sizeof(*homes->at));
+	homes->at = arena_grow(listing->arena, homes->at, homes->count,
+			       sizeof(*homes->at));
 	homes->at[homes->count] = (struct home){ .die = *die,
 						 .parent = parent,
 						 .start = listing->last };

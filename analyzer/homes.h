@@ -20,7 +20,7 @@ struct home {
 
 struct homes {
 	struct home *at;
-	size_t count, capacity;
+	size_t count;
 };
 
 void homes_list(struct homes *homes, struct arena *arena, Dwarf_Die *unit);

@@ -183,18 +183,9 @@ void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
 		       enum class_id class, const struct report_handle *handle)
 {
 	struct place_group *group = &place->groups[kind][class];
-	const uint64_t count = group->count;
 
-	/* An array of the arena that doubles. */
-	if (!(count & (count - 1))) {
-		struct report_handle *more;
-
-		more = arena_array(p->arena, count ? 2 * count : 1,
-				   sizeof(*more));
-		if (count)
-			memcpy(more, group->handles, count * sizeof(*more));
-		group->handles = more;
-	}
+	group->handles = arena_grow(p->arena, group->handles, group->count,
+				    sizeof(*handle));
 	group->handles[group->count++] = *handle;
 	place->open++;
 }

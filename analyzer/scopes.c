@@ -80,8 +80,8 @@ static bool list_function(struct listing *listing, Dwarf_Die *die)
 		return false;
 	if (listing->code.count == ranges)
 		return true;
-	s->functions = array_with_room(s->arena, s->functions, s->count,
-				       &s->capacity, sizeof(*s->functions));
+	s->functions = arena_grow(s->arena, s->functions, s->count,
+				  sizeof(*s->functions));
 	s->functions[s->count++] = (struct function){ .die = *die };
 	return true;
 }
@@ -109,7 +109,7 @@ static void list_functions(struct scopes *scopes)
 	struct listing listing = { .scopes = scopes };
 
 	scopes->functions = NULL;
-	scopes->count = scopes->capacity = 0;
+	scopes->count = 0;
 	arena_init(&listing.scratch);
 	list_children(&listing, &scopes->unit, 0);
 	spans_build(&scopes->by_address, scopes->arena, &listing.code);
@@ -127,7 +127,7 @@ void scopes_list(struct scopes *scopes, struct arena *arena,
 
 struct reading {
 	struct scope *scopes;
-	size_t count, capacity;
+	size_t count;
 	struct arena scratch;
 	struct span_list code;
 };
@@ -137,9 +137,8 @@ static uint32_t add_scope(struct reading *reading, Dwarf_Die *die,
 {
 	const uint32_t index = (uint32_t)reading->count++;
 
-	reading->scopes =
-		array_with_room(&reading->scratch, reading->scopes, index,
-				&reading->capacity, sizeof(*reading->scopes));
+	reading->scopes = arena_grow(&reading->scratch, reading->scopes, index,
+				     sizeof(*reading->scopes));
 	reading->scopes[index] =
 		(struct scope){ .die = *die, .parent = parent };
 	scopes_add_ranges(&reading->code, &reading->scratch, die, index);

@@ -32,7 +32,7 @@ struct scopes {
 	Dwarf_Die unit;
 	bool whole; /* functions in functions and in classes are there too */
 	struct function *functions;
-	size_t count, capacity;
+	size_t count;
 	struct spans by_address;
 };
 

@@ -24,27 +24,12 @@ struct canvas {
 	size_t *cells; /* which cell begins at each end of each range */
 };
 
-void *array_with_room(struct arena *arena, void *at, size_t count,
-		      size_t *capacity, size_t element)
-{
-	void *larger;
-
-	if (count < *capacity)
-		return at;
-	*capacity = *capacity ? 2 * *capacity : 16;
-	larger = arena_array(arena, *capacity, element);
-	if (count)
-		memcpy(larger, at, count * element);
-	return larger;
-}
-
 void span_list_add(struct span_list *list, struct arena *arena, uint64_t low,
 		   uint64_t high, uint32_t value)
 {
 	if (low >= high)
 		return;
-	list->at = array_with_room(arena, list->at, list->count,
-				   &list->capacity, sizeof(*list->at));
+	list->at = arena_grow(arena, list->at, list->count, sizeof(*list->at));
 	list->at[list->count++] = (struct span){ low, high, value };
 }
 

@@ -24,7 +24,7 @@ struct span {
 /* Zeroed is empty. */
 struct span_list {
 	struct span *at;
-	size_t count, capacity;
+	size_t count;
 };
 
 /* Cell i is [starts[i], starts[i + 1]).  Zeroed finds nothing. */
@@ -47,12 +47,5 @@ void spans_build(struct spans *spans, struct arena *arena,
  */
 uint32_t spans_find(const struct spans *spans, uint64_t number,
 		    uint64_t *ret_low);
-
-/*
- * An array in `arena` with room for more than `count` elements: `at` itself,
- * or a copy twice as large.
- */
-void *array_with_room(struct arena *arena, void *at, size_t count,
-		      size_t *capacity, size_t element);
 
 #endif

@@ -15,7 +15,7 @@ struct symbol {
 
 struct symbol_list {
 	struct symbol *at;
-	size_t count, capacity;
+	size_t count;
 };
 
 /* "__libc_connect" is "connect" to everybody outside libc. */
@@ -81,8 +81,8 @@ static void list_symbols(struct symbol_list *list, struct arena *arena,
 		found.section_end =
 			found.size ? 0 : section_end(elf, section, bias);
 		found.local = GELF_ST_BIND(symbol.st_info) == STB_LOCAL;
-		list->at = array_with_room(arena, list->at, list->count,
-					   &list->capacity, sizeof(found));
+		list->at =
+			arena_grow(arena, list->at, list->count, sizeof(found));
 		list->at[list->count++] = found;
 	}
 }

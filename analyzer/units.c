@@ -13,8 +13,8 @@ static void add_unit(struct units *units, struct span_list *ranges,
 {
 	Dwarf_Die die = unit->die;
 
-	units->at = array_with_room(units->arena, units->at, units->count,
-				    &units->capacity, sizeof(*unit));
+	units->at = arena_grow(units->arena, units->at, units->count,
+			       sizeof(*unit));
 	scopes_add_ranges(ranges, scratch, &die, (uint32_t)units->count);
 	units->at[units->count++] = *unit;
 }

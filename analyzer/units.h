@@ -26,7 +26,7 @@ struct units {
 	struct arena *arena;
 	const char *path;
 	struct unit *at;
-	size_t count, capacity;
+	size_t count;
 	struct spans by_address;
 };
 
