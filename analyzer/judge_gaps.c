@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Why the picture may be incomplete: nothing lost goes unsaid. */
 #include "analyzer/judge.h"
+#include "analyzer/naming.h"
 
 #include <string.h>
 
@@ -32,12 +33,9 @@ static void add_note(struct report *r, int pid, const char *exe,
 
 static const char *name_of(struct arena *arena, int pid, const char *exe)
 {
-	const char *slash = exe ? strrchr(exe, '/') : NULL;
-
 	if (!exe)
 		return arena_printf(arena, "process %d", pid);
-	return arena_printf(arena, "process %d (%s)", pid,
-			    slash ? slash + 1 : exe);
+	return arena_printf(arena, "process %d (%s)", pid, naming_base(exe));
 }
 
 /* "process 7 (app): 12 handles, 1 server names could not be kept" */

@@ -14,21 +14,31 @@ static const struct library {
 #include "analyzer/libraries.def"
 };
 
-static const char *base_name(const char *path)
+const char *naming_base(const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = path ? strrchr(path, '/') : NULL;
 
-	return slash ? slash + 1 : path;
+	return slash ? slash + 1 : path ? path : "";
 }
 
 static enum belongs owner(const struct report_frame *frame)
 {
-	const char *name = frame->module ? base_name(frame->module) : "";
+	const char *name = naming_base(frame->module);
 
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
 		if (!fnmatch(libraries[i].pattern, name, 0))
 			return libraries[i].belongs;
 	return USER;
+}
+
+bool naming_is_own(const struct report_frame *frame)
+{
+	return owner(frame) == OWN;
+}
+
+bool naming_is_runtime(const struct report_frame *frame)
+{
+	return owner(frame) == RUNTIME;
 }
 
 static bool is_users(const struct report_frame *frame)
@@ -45,7 +55,7 @@ size_t naming_site(const struct report_stack *stack)
 		if (is_users(&stack->frames[i]))
 			return i;
 	for (size_t i = 0; i < stack->count; i++)
-		if (owner(&stack->frames[i]) != OWN)
+		if (!naming_is_own(&stack->frames[i]))
 			return i;
 	return 0;
 }
@@ -69,10 +79,10 @@ const char *naming_fingerprint(struct arena *arena, const char *kind,
 		const struct report_frame *frame = &stack->frames[i];
 
 		/* How the runtime calls main changes with its version. */
-		if (owner(frame) == RUNTIME || owner(frame) == OWN)
+		if (naming_is_runtime(frame) || naming_is_own(frame))
 			continue;
 		hash = mix(hash, frame->function ? frame->function : "");
-		hash = mix(hash, frame->module ? base_name(frame->module) : "");
+		hash = mix(hash, naming_base(frame->module));
 	}
 	return arena_printf(arena, "%016llx", (unsigned long long)hash);
 }

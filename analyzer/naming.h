@@ -12,6 +12,13 @@
 
 #include "analyzer/report.h"
 
+/* The last part of a path; "" for NULL. */
+const char *naming_base(const char *path);
+
+/* connleak's and libpq's frames tell nothing; the runtime's come last. */
+bool naming_is_own(const struct report_frame *frame);
+bool naming_is_runtime(const struct report_frame *frame);
+
 /* The index of that frame; 0 in an empty stack. */
 size_t naming_site(const struct report_stack *stack);
 

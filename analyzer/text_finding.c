@@ -8,6 +8,7 @@
 #include <time.h>
 #include "analyzer/columns.h"
 #include "analyzer/kinds.h"
+#include "analyzer/naming.h"
 
 #define INDENT	      4
 #define VALUE_COLUMN  13
@@ -93,7 +94,7 @@ static const char *server_of(const struct text *t,
 static const char *process_of(const struct text *t, int pid)
 {
 	const struct report *report = t->report;
-	const char *exe, *slash;
+	const char *exe;
 
 	if (!pid)
 		return NULL;
@@ -102,10 +103,9 @@ static const char *process_of(const struct text *t, int pid)
 
 		if (process->pid != pid)
 			continue;
-		exe = text_safe(t, process->exe, "");
-		slash = strrchr(exe, '/');
+		exe = text_safe(t, naming_base(process->exe), "");
 		return arena_printf(t->arena, "%d%s%s (%s)", pid,
-				    *exe ? " " : "", slash ? slash + 1 : exe,
+				    *exe ? " " : "", exe,
 				    text_safe(t, process->end, "unknown end"));
 	}
 	return arena_printf(t->arena, "%d", pid);

@@ -5,50 +5,16 @@
 #include <inttypes.h>
 #include <string.h>
 #include "analyzer/columns.h"
+#include "analyzer/naming.h"
 
 #define FRAME_INDENT 6
 #define NAME_MIN     36 /* of a function, if its place is as wide */
 #define NO_NAME	     "??"
 
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? slash + 1 : path;
-}
-
-static bool module_is_one_of(const char *module, const char *const *beginnings)
-{
-	const char *name = base_name(module);
-
-	for (; name && *beginnings; beginnings++)
-		if (!strncmp(name, *beginnings, strlen(*beginnings)))
-			return true;
-	return false;
-}
-
-/* These frames are how every handle is acquired; they tell nothing. */
-static bool is_connleak_or_libpq(const char *module)
-{
-	static const char *const beginnings[] = { "libpq.so", "libpq-",
-						  "libconnleak.so", NULL };
-
-	return module_is_one_of(module, beginnings);
-}
-
-static bool is_runtime(const char *module)
-{
-	static const char *const beginnings[] = { "libc.so",	  "libc-",
-						  "libpthread",	  "ld-linux",
-						  "libstdc++.so", NULL };
-
-	return module_is_one_of(module, beginnings);
-}
-
 /* Who calls main, or the function of a thread. */
 static bool is_start(const struct report_frame *frame)
 {
-	return is_runtime(frame->module) ||
+	return naming_is_runtime(frame) ||
 	       (frame->function && !strcmp(frame->function, "_start"));
 }
 
@@ -60,7 +26,7 @@ static bool is_main(const struct report_frame *frame)
 
 static bool calls_main(const struct report_frame *frame)
 {
-	return frame->function && is_runtime(frame->module) &&
+	return frame->function && naming_is_runtime(frame) &&
 	       !strncmp(frame->function, "__libc_start", 12);
 }
 
@@ -89,9 +55,8 @@ static size_t end_of(const struct report_stack *stack)
 
 static bool is_shown(const struct report_stack *stack, size_t index)
 {
-	return index < end_of(stack) &&
-	       (index == site_of(stack) ||
-		!is_connleak_or_libpq(stack->frames[index].module));
+	return index < end_of(stack) && (index == site_of(stack) ||
+					 !naming_is_own(&stack->frames[index]));
 }
 
 static const char *place_of(const struct text *t,
@@ -105,9 +70,10 @@ static const char *place_of(const struct text *t,
 						       frame->line);
 	}
 	if (frame->module)
-		return arena_printf(t->arena, "%s+0x%" PRIx64,
-				    text_safe(t, base_name(frame->module), ""),
-				    frame->offset);
+		return arena_printf(
+			t->arena, "%s+0x%" PRIx64,
+			text_safe(t, naming_base(frame->module), ""),
+			frame->offset);
 	return "generated code";
 }
 
@@ -279,7 +245,7 @@ static void note_nameless(struct nameless *list,
 			  const struct report_frame *frame)
 {
 	if (frame->trouble == TROUBLE_NONE || !frame->module ||
-	    is_runtime(frame->module) || is_connleak_or_libpq(frame->module))
+	    naming_is_runtime(frame) || naming_is_own(frame))
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		if (same_text(list->frames[i]->module, frame->module))
