@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,6 +66,8 @@ static void expect_equal(void)
 static void open_unwinder(void)
 {
 	stack_open();
+	/* Its first call loads a library, which a handler must not. */
+	backtrace(second, 1);
 }
 
 START_TEST(a_stack_begins_with_the_caller_of_the_hook)
@@ -200,7 +203,7 @@ END_TEST
 
 static void *capture_for_ever(void *stop)
 {
-	while (!*(volatile int *)stop)
+	while (!atomic_load((atomic_int *)stop))
 		stack_capture(&(struct stack){ .count = 0 },
 			      __builtin_return_address(0));
 	return NULL;
@@ -208,11 +211,11 @@ static void *capture_for_ever(void *stop)
 
 START_TEST(a_child_forked_during_a_capture_can_capture)
 {
-	volatile int stop = 0;
+	atomic_int stop = 0;
 	pthread_t thread;
 	int status;
 
-	pthread_create(&thread, NULL, capture_for_ever, (void *)&stop);
+	pthread_create(&thread, NULL, capture_for_ever, &stop);
 	for (int i = 0; i < 200; i++) {
 		pid_t child;
 
