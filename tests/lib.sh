@@ -17,8 +17,9 @@
 set -euE
 trap 'echo "failed at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 
+# Said where the runner looks, wherever standard error goes at the moment.
 fail() { # MESSAGE
-	echo "$*" >&2
+	echo "$*" >>"${SKIP_FILE%/*}/output"
 	trap - ERR
 	exit 1
 }
@@ -61,19 +62,25 @@ leak_run() { # [OPTION]... [--] PROGRAM [ARG]...
 	"$CONNLEAK" run -o run --json report.json --text report.txt "$@"
 }
 
-# Runs connleak with no special rights: root lends it to the user nobody, in
-# the test's folder, since a build under /root is out of reach for others.
-ordinary_connleak() { # ARG...
-	if [ "$(id -u)" != 0 ]; then
-		"$CONNLEAK" "$@"
-		return
-	fi
-	mkdir -p lent
+# From here on connleak is a copy in the test's folder, which belongs to nobody
+# if we are root: a build under /root is out of reach for others.
+lend_connleak() {
+	mkdir lent
 	cp "$CONNLEAK" "$BUILD/libconnleak.so" lent/
 	chmod -R a+rX lent
-	chown nobody .
-	setpriv --reuid=nobody --regid=nogroup --clear-groups \
-		"$PWD/lent/connleak" "$@"
+	CONNLEAK=$PWD/lent/connleak
+	[ "$(id -u)" != 0 ] || chown nobody .
+}
+
+# Runs it with no special rights.
+ordinary_connleak() { # ARG...
+	[ -d lent ] || lend_connleak
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=nobody --regid=nogroup --clear-groups \
+			"$CONNLEAK" "$@"
+	else
+		"$CONNLEAK" "$@"
+	fi
 }
 
 # For what another process will have done soon.

@@ -28,6 +28,7 @@ test_the_newest_20_runs_are_kept() {
 test_roots_runs_lie_where_its_programs_can_add_records() {
 	local before
 	[ "$(id -u)" = 0 ] || return 0 # there is no such place then
+	lend_connleak
 	before=$(ls /var/tmp)
 	"$CONNLEAK" run "$(program)" connectdb >out 2>err
 	expect_equal "$(ls /var/tmp)" "$before" "/var/tmp after a clean run"
@@ -137,11 +138,13 @@ test_a_programs_own_status_comes_before_ours() {
 		"$BUILD/tests/programs/ends" exit 5 >out 2>err
 }
 
-# Whose server the command cannot reach: it has the rights of no real user.
+# Where another user than root cannot reach the server: it has no real rights.
 in_small_file_system() { # SIZE COMMAND [ARG]...
-	unshare -rm true 2>/dev/null || skip "no mount namespace here"
+	local unshare=(unshare -m)
+	[ "$(id -u)" = 0 ] || unshare=(unshare -rm)
+	"${unshare[@]}" true 2>/dev/null || skip "no mount namespace here"
 	mkdir small
-	unshare -rm bash -c "mount -t tmpfs -o size=$1 tmpfs small && \"\${@:2}\"" \
+	"${unshare[@]}" bash -c "mount -t tmpfs -o size=$1 tmpfs small && \"\${@:2}\"" \
 		bash "$@"
 }
 
