@@ -121,8 +121,7 @@ static void read_log(struct processes *p, const struct evidence *e, size_t run)
 		case LOG_LEFT:
 			add_left(p, run, event);
 			break;
-		case LOG_LOST:
-		case LOG_STOP:
+		default: /* nothing about which processes there were */
 			break;
 		}
 	}

@@ -2,7 +2,6 @@
 #include "preload/recording.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
@@ -10,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/line.h"
 #include "preload/lock.h"
 #include "preload/say.h"
-#include "record/escape.h"
 
 /* What `here` says; the kernel wipes it to CHILD in children. */
 enum { CHILD = 0, THIS_PROCESS = 1, BECOMING = 2 };
@@ -34,95 +33,14 @@ static struct {
 	bool failed;
 } recording;
 
-/* A line of text that grows without stdio. */
-struct line {
-	char text[4096];
-	size_t length;
-};
-
-static void line_add(struct line *line, const char *text)
-{
-	size_t length = strlen(text);
-
-	if (length > sizeof(line->text) - line->length)
-		length = sizeof(line->text) - line->length;
-	memcpy(line->text + line->length, text, length);
-	line->length += length;
-}
-
-static void line_number(struct line *line, uint64_t value)
-{
-	char digits[24], *at = digits + sizeof(digits);
-
-	*--at = 0;
-	do
-		*--at = (char)('0' + value % 10);
-	while (value /= 10);
-	line_add(line, " ");
-	line_add(line, at);
-}
-
-/* When this process started, in clock ticks since boot; 0 without /proc. */
-static uint64_t start_ticks(void)
-{
-	char text[1024], *at;
-	ssize_t length = -1;
-	uint64_t ticks = 0;
-	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		length = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	if (length <= 0)
-		return 0;
-	text[length] = 0;
-	/* The name, second, may hold anything; the time is field 22. */
-	at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	for (at = at ? at + 1 : text + length; *at >= '0' && *at <= '9'; at++)
-		ticks = ticks * 10 + (uint64_t)(*at - '0');
-	return ticks;
-}
-
-/* One line into the run's log; a folder without a log gets none. */
-static bool log_line(const struct line *line)
-{
-	char path[sizeof(recording.config.folder) + sizeof(RECORD_LOG) + 1];
-	bool done;
-	int fd;
-
-	strcpy(path, recording.config.folder);
-	strcat(path, "/" RECORD_LOG);
-	fd = open(path,
-		  O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	done = say_may_append(fd, line->length) &&
-	       write(fd, line->text, line->length) == (ssize_t)line->length;
-	close(fd);
-	return done;
-}
-
 static void log_image(void)
 {
-	struct line line = { .length = 0 };
-	struct timespec now;
-	char exe[3072];
+	struct line line;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	line_add(&line, "image");
-	line_number(&line, (uint64_t)recording.pid);
-	line_number(&line, start_ticks());
-	line_number(&line,
-		    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-	line_add(&line, " ");
-	if (escape_text(exe, sizeof(exe), recording.exe) <= 0)
-		strcpy(exe, "?");
-	line_add(&line, exe);
-	line_add(&line, "\n");
-	log_line(&line);
+	line_begin(&line, "image");
+	line_time(&line);
+	line_word(&line, recording.exe);
+	line_log(&line, recording.config.folder);
 }
 
 static void add_one(_Atomic(uint64_t) *counter)
@@ -139,14 +57,11 @@ static void add_one(_Atomic(uint64_t) *counter)
  */
 static void say_lost(int err)
 {
-	struct line line = { .length = 0 };
+	struct line line;
 
-	line_add(&line, "lost");
-	line_number(&line, (uint64_t)recording.pid);
-	line_number(&line, start_ticks());
+	line_begin(&line, "lost");
 	line_number(&line, (uint64_t)err);
-	line_add(&line, "\n");
-	if (recording.config.folder[0] && log_line(&line))
+	if (line_log(&line, recording.config.folder))
 		return;
 	if (recording.parents) {
 		/* Other children may be doing so at the same time. */
@@ -185,6 +100,11 @@ static void mark_process(void)
 	recording.pid = getpid();
 	recording.generation++;
 	atomic_store(recording.here, THIS_PROCESS);
+}
+
+const char *recording_folder(void)
+{
+	return recording.config.folder;
 }
 
 /* The parent goes on writing its record; its header stays within reach. */
@@ -235,7 +155,7 @@ static int make_record(void)
 {
 	const struct writer_process process = {
 		.pid = recording.pid,
-		.start_ticks = start_ticks(),
+		.start_ticks = line_start_ticks(),
 		.exe = recording.exe,
 	};
 

@@ -19,6 +19,9 @@
 /* Once, in the constructor; tells the run's log that we are here. */
 void recording_init(const struct config *config, const char *exe);
 
+/* Where records and the log are; "" if there is no place. */
+const char *recording_folder(void);
+
 /*
  * The record, made now if there is none yet; NULL if none can be made: then
  * nothing is kept, which the log (or, without one, a line on stderr) says

@@ -51,11 +51,22 @@
  * of an unknown first word is skipped.  The launcher holds a lock (flock) on
  * it while the run goes on.  Times are nanoseconds since the
  * epoch.  In an EXE, bytes below 33, 127 and '\' are written as \ooo (octal);
- * one that is not known is "?".
+ * one that is not known is "?".  An ADDRESS, escaped like an EXE, is
+ * `unix:PATH` (an abstract one begins with an @), `tcp:IP:PORT` (IPv6 in its
+ * shortest form, without brackets), or `more`: further ones were not kept.  An
+ * EVIDENCE is `libpq`, when the process has one mapped, an ADDRESS that it is
+ * connected to, or `none`.
  *
  *	connleak 1                      the first line, written by the launcher
  *	start TIME PID EXE              the launcher began to run this program
  *	image PID START TIME EXE        the shim was loaded into this process
+ *	exec PID START TIME EXE         it is about to execute this file
+ *	bare PID START TIME EXE         the same, with an environment in which the
+ *	                                shim cannot ride along
+ *	peer PID START ADDRESS          its libpq connected to this
+ *	connect PID START ADDRESS       something else in it did
+ *	unseen PID START EVIDENCE EXE   the launcher found this process running
+ *	                                without the shim
  *	lost PID START ERRNO            it could not make its record
  *	end PID TIME exit N             the launcher saw this process end
  *	end PID TIME signal N

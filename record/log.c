@@ -14,6 +14,7 @@
  *
  *	P  pid			S  start in ticks	T  time
  *	E  exe			N  errno		R  exit N or signal N
+ *	A  address or evidence
  */
 static const struct line {
 	const char *word;
@@ -21,8 +22,11 @@ static const struct line {
 	const char *fields;
 } lines[] = {
 	{ "start", LOG_START, "TPE" }, { "image", LOG_IMAGE, "PSTE" },
-	{ "lost", LOG_LOST, "PSN" },   { "end", LOG_EXIT, "PTR" },
-	{ "left", LOG_LEFT, "P" },     { "stop", LOG_STOP, "T" },
+	{ "exec", LOG_EXEC, "PSTE" },  { "bare", LOG_BARE, "PSTE" },
+	{ "peer", LOG_PEER, "PSA" },   { "connect", LOG_CONNECT, "PSA" },
+	{ "lost", LOG_LOST, "PSN" },   { "unseen", LOG_UNSEEN, "PSAE" },
+	{ "end", LOG_EXIT, "PTR" },    { "left", LOG_LEFT, "P" },
+	{ "stop", LOG_STOP, "T" },
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
@@ -69,9 +73,9 @@ static bool parse_result(struct log_event *event, const char *word, char **rest)
 	       parse_int(strsep(rest, " "), 1, 127, &event->number);
 }
 
-static bool parse_exe(struct log_event *event, char *word)
+static bool parse_word(const char **ret, char *word)
 {
-	event->exe = word;
+	*ret = word;
 	return word && *word && escape_undo(word) == 0;
 }
 
@@ -87,7 +91,9 @@ static bool parse_field(struct log_event *event, char field, char **rest)
 	case 'T':
 		return parse_number(word, UINT64_MAX, &event->time);
 	case 'E':
-		return parse_exe(event, word);
+		return parse_word(&event->exe, word);
+	case 'A':
+		return parse_word(&event->what, word);
 	case 'N':
 		return parse_int(word, 0, INT32_MAX, &event->number);
 	default:

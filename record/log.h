@@ -17,6 +17,11 @@
 enum log_kind {
 	LOG_START,
 	LOG_IMAGE,
+	LOG_EXEC,
+	LOG_BARE,
+	LOG_PEER,
+	LOG_CONNECT,
+	LOG_UNSEEN,
 	LOG_LOST,
 	LOG_EXIT,   /* `end ... exit` */
 	LOG_SIGNAL, /* `end ... signal` */
@@ -32,6 +37,7 @@ struct log_event {
 	uint64_t start;	 /* ticks since boot, as in the record's name */
 	uint64_t time;	 /* nanoseconds since the epoch */
 	const char *exe; /* as it was: any bytes but NUL */
+	const char *what; /* the ADDRESS or EVIDENCE, the same */
 };
 
 struct log {

@@ -403,6 +403,11 @@ static const char some_log[] =
 	"image 4713 816 1700000000000000002 /usr/bin/python3.11\n"
 	"lost 4713 816 28\n"
 	"future 1 2 3\n"
+	"exec 4711 42 1700000000000000003 /bin/ls\n"
+	"bare 4711 42 1700000000000000003 /bin/ls\n"
+	"peer 4711 42 unix:/tmp/.s.PGSQL.5432\n"
+	"connect 4711 42 tcp:127.0.0.1:5432\n"
+	"unseen 4713 43 none /bin/sleep\n"
 	"end 4712 1700000000000000003 exit 0\n"
 	"end 4711 1700000000000000004 signal 11\n"
 	"left 4713\n"
@@ -416,10 +421,10 @@ static void walk_log(const struct log *log)
 		const struct log_event *event = &log->events[i];
 
 		ck_assert((event->pid > 0) == (event->kind != LOG_STOP));
-		ck_assert((event->exe != NULL) == (event->kind == LOG_START ||
-						   event->kind == LOG_IMAGE));
 		if (event->exe)
 			total += sum(event->exe, strlen(event->exe));
+		if (event->what)
+			total += sum(event->what, strlen(event->what));
 	}
 	everything = total;
 }

@@ -47,24 +47,34 @@ static void refuse(const char *text, const char *clause)
 START_TEST(every_line_of_the_format_is_understood)
 {
 	static const struct log_event wanted[] = {
-		{ LOG_START, 7, 0, 0, 100, "/bin/sh" },
-		{ LOG_IMAGE, 8, 0, 55, 101, "/usr/bin/a b" },
-		{ LOG_LOST, 9, 28, 56, 0, NULL },
-		{ LOG_EXIT, 8, 3, 0, 102, NULL },
-		{ LOG_SIGNAL, 7, 11, 0, UINT64_MAX, NULL },
-		{ LOG_LEFT, INT32_MAX, 0, 0, 0, NULL },
-		{ LOG_STOP, 0, 0, 0, 104, NULL },
+		{ LOG_START, 7, 0, 0, 100, "/bin/sh", NULL },
+		{ LOG_IMAGE, 8, 0, 55, 101, "/usr/bin/a b", NULL },
+		{ LOG_EXEC, 8, 0, 55, 101, "/bin/a b", NULL },
+		{ LOG_BARE, 8, 0, 55, 101, "/bin/c", NULL },
+		{ LOG_PEER, 8, 0, 55, 0, NULL, "unix:/tmp/a b" },
+		{ LOG_CONNECT, 8, 0, 55, 0, NULL, "tcp:::1:5432" },
+		{ LOG_UNSEEN, 9, 0, 56, 0, "/bin/d", "libpq" },
+		{ LOG_LOST, 9, 28, 56, 0, NULL, NULL },
+		{ LOG_EXIT, 8, 3, 0, 102, NULL, NULL },
+		{ LOG_SIGNAL, 7, 11, 0, UINT64_MAX, NULL, NULL },
+		{ LOG_LEFT, INT32_MAX, 0, 0, 0, NULL, NULL },
+		{ LOG_STOP, 0, 0, 0, 104, NULL, NULL },
 	};
 
 	read_log(FIRST "start 100 7 /bin/sh\n"
 		       "image 8 55 101 /usr/bin/a\\040b\n"
+		       "exec 8 55 101 /bin/a\\040b\n"
+		       "bare 8 55 101 /bin/c\n"
+		       "peer 8 55 unix:/tmp/a\\040b\n"
+		       "connect 8 55 tcp:::1:5432\n"
+		       "unseen 9 56 libpq /bin/d\n"
 		       "lost 9 56 28\n"
 		       "end 8 102 exit 3\n"
 		       "end 7 18446744073709551615 signal 11\n"
 		       "left 2147483647\n"
 		       "stop 104\n");
 	ck_assert_uint_eq(lg.malformed + lg.unknown, 0);
-	ck_assert_uint_eq(lg.count, 7);
+	ck_assert_uint_eq(lg.count, sizeof(wanted) / sizeof(wanted[0]));
 	for (size_t i = 0; i < lg.count; i++) {
 		ck_assert_int_eq(lg.events[i].kind, wanted[i].kind);
 		ck_assert_int_eq(lg.events[i].pid, wanted[i].pid);
@@ -72,6 +82,7 @@ START_TEST(every_line_of_the_format_is_understood)
 		ck_assert_uint_eq(lg.events[i].start, wanted[i].start);
 		ck_assert_uint_eq(lg.events[i].time, wanted[i].time);
 		ck_assert_pstr_eq(lg.events[i].exe, wanted[i].exe);
+		ck_assert_pstr_eq(lg.events[i].what, wanted[i].what);
 	}
 }
 END_TEST

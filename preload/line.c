@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/line.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/say.h"
+#include "record/escape.h"
+#include "record/format.h"
+
+void line_add(struct line *line, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length > sizeof(line->text) - line->length)
+		length = sizeof(line->text) - line->length;
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
+}
+
+void line_number(struct line *line, uint64_t value)
+{
+	char digits[24], *at = digits + sizeof(digits);
+
+	*--at = 0;
+	do
+		*--at = (char)('0' + value % 10);
+	while (value /= 10);
+	line_add(line, " ");
+	line_add(line, at);
+}
+
+uint64_t line_start_ticks(void)
+{
+	char text[1024], *at;
+	ssize_t length = -1;
+	uint64_t ticks = 0;
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		length = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (length <= 0)
+		return 0;
+	text[length] = 0;
+	/* The name, second, may hold anything; the time is field 22. */
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	for (at = at ? at + 1 : text + length; *at >= '0' && *at <= '9'; at++)
+		ticks = ticks * 10 + (uint64_t)(*at - '0');
+	return ticks;
+}
+
+void line_begin(struct line *line, const char *word)
+{
+	line->length = 0;
+	line_add(line, word);
+	line_number(line, (uint64_t)getpid());
+	line_number(line, line_start_ticks());
+}
+
+void line_time(struct line *line)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	line_number(line,
+		    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+}
+
+void line_word(struct line *line, const char *word)
+{
+	char escaped[3072];
+
+	line_add(line, " ");
+	if (!word || escape_text(escaped, sizeof(escaped), word) <= 0)
+		strcpy(escaped, "?");
+	line_add(line, escaped);
+}
+
+bool line_log(struct line *line, const char *folder)
+{
+	char path[1024];
+	bool done;
+	int fd;
+
+	line_add(line, "\n");
+	if (!folder[0] ||
+	    strlen(folder) + sizeof("/" RECORD_LOG) > sizeof(path))
+		return false;
+	strcpy(path, folder);
+	strcat(path, "/" RECORD_LOG);
+	fd = open(path,
+		  O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	done = say_may_append(fd, line->length) &&
+	       write(fd, line->text, line->length) == (ssize_t)line->length;
+	close(fd);
+	return done;
+}

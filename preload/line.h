@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * line - one line for the run's log, made without stdio and written whole
+ *
+ * Needs no lock and no memory but the stack, so that a child of vfork() may
+ * write one too.  What does not fit is cut; a line without its end is counted
+ * by the reader.
+ */
+#ifndef PRELOAD_LINE_H
+#define PRELOAD_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct line {
+	char text[4096];
+	size_t length;
+};
+
+/* Begins with `word`, the pid and the start of the calling process. */
+void line_begin(struct line *line, const char *word);
+void line_add(struct line *line, const char *text);
+/* A blank and a number, the time of day, or an escaped word ("?" for NULL). */
+void line_number(struct line *line, uint64_t value);
+void line_time(struct line *line);
+void line_word(struct line *line, const char *word);
+
+/*
+ * Appends it, with a newline, to the log in `folder`.  False if there is no
+ * log there or it cannot be written.
+ */
+bool line_log(struct line *line, const char *folder);
+
+/* When this process started, in clock ticks since boot; 0 without /proc. */
+uint64_t line_start_ticks(void);
+
+#endif
