@@ -18,6 +18,7 @@ endif
 # the analyzer's, unless it is named as the shim's.
 SHIM_RECORD  := record/writer.c record/escape.c
 PRELOAD_SRC  := $(wildcard preload/*.c) $(SHIM_RECORD)
+PRELOAD_ASM  := $(wildcard preload/*_x86_64.S)
 ANALYZER_SRC := $(wildcard analyzer/*.c) \
                 $(filter-out record/writer.c,$(wildcard record/*.c))
 TEST_SRC     := $(wildcard tests/*.c)
@@ -80,7 +81,7 @@ setup-clients: ## install other clients of PostgreSQL, for their tests
 $(BUILD)/preload/%.o $(SHIM_RECORD:%.c=$(BUILD)/%.o): SHARED := -fPIC \
     -fvisibility=hidden -ftls-model=initial-exec -fno-optimize-sibling-calls
 
-$(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
+$(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(PRELOAD_ASM:%.S=$(BUILD)/%.o)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,noexecstack \
 	  -Wl,-soname,libconnleak.so $(LDFLAGS) -o $@ $^
@@ -92,7 +93,7 @@ $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 # Unit tests reach into both programs, so they take all objects but main() and
 # the exported hooks, which would stand in front of the tests' own libpq.
 TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
-                                %/preload/lifecycle.o, \
+                                %/preload/lifecycle.o %/preload/loader.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))))
 $(TESTS): $(TEST_OBJ)
 	$(call say,LINK,$@)
@@ -114,6 +115,11 @@ $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(LIBPQ) $(CFLAGS) $(SHARED) -c -o $@ $<
+
+$(BUILD)/%.o: %.S Makefile
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -I. -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -153,11 +159,11 @@ check-layers: ## preload and analyzer meet only in record/
 	$(Q)! grep -nE '#include "(preload/|tests/|record/writer)' analyzer/* $(READER)
 	$(Q)! grep -nE '#include "' record/format.h record/settings.def samples/*
 
-# The exports are the names in the first parentheses of the rows of hooks.def.
-check-exports: $(SHIM) ## the shim exports the rows of hooks.def, no more
+# The exports are the names in the first parentheses of the rows.
+check-exports: $(SHIM) ## the shim exports the rows of hooks.def and system.def
 	$(call say,TEST,exports)
-	$(Q)sed -nE 's/^[A-Z_]+\( *(PQ[A-Za-z]+),.*/\1/p' preload/hooks.def | sort \
-	  > $(BUILD)/hooks.wanted
+	$(Q)sed -nE 's/^[A-Z_]+\( *([A-Za-z0-9_]+)[,)].*/\1/p' \
+	  preload/hooks.def preload/system.def | sort > $(BUILD)/hooks.wanted
 	$(Q)nm -D --defined-only $(SHIM) | awk '{print $$3}' | sort \
 	  | diff -u $(BUILD)/hooks.wanted -
 

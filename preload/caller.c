@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/caller.h"
 
-/* Where the linker put the shim. */
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-extern const char _end[] __attribute__((visibility("hidden")));
+#include "preload/scope.h"
 
 #define DEEPEST 16 /* callbacks within callbacks; deeper ones are not kept */
 
@@ -30,7 +28,7 @@ static bool is_in(uintptr_t start, uintptr_t end, const void *address)
 
 bool caller_is_program(const struct libpq *copy, const void *return_address)
 {
-	if (is_in((uintptr_t)__ehdr_start, (uintptr_t)_end, return_address))
+	if (scope_is_shim(return_address))
 		return false;
 	if (!is_in(copy->start, copy->end, return_address))
 		return true;

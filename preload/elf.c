@@ -10,7 +10,10 @@ struct dynamic {
 	const char *strings;
 	const uint32_t *gnu_hash;
 	const uint32_t *sysv_hash;
+	const uint16_t *versions; /* NULL: it has none */
 };
+
+#define VERSION_HIDDEN 0x8000u /* only for who was linked to it long ago */
 
 static const ElfW(Phdr) *
 	find_header(const struct dl_phdr_info *object, uint32_t type)
@@ -49,6 +52,8 @@ static int read_dynamic(const struct dl_phdr_info *object, struct dynamic *out)
 			out->gnu_hash = value;
 		else if (entry->d_tag == DT_HASH)
 			out->sysv_hash = value;
+		else if (entry->d_tag == DT_VERSYM)
+			out->versions = value;
 	}
 	return out->symbols && out->strings;
 }
@@ -59,6 +64,7 @@ static int is_definition(const struct dynamic *d, uint32_t index,
 	const ElfW(Sym) *symbol = &d->symbols[index];
 
 	return symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
+	       !(d->versions && d->versions[index] & VERSION_HIDDEN) &&
 	       !strcmp(d->strings + symbol->st_name, name);
 }
 

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The address of an exported function or variable, or NULL. */
+/* The address of an exported function or variable in its newest version. */
 void *elf_symbol(const struct dl_phdr_info *object, const char *name);
 
 /* The lowest and the first address behind the last of what is mapped. */

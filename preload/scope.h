@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scope - the functions of the C library that the shim stands in front of
+ *
+ * What the program would have called without us: the next definition behind
+ * the shim in the order of the look-up.  That may be another preload's, which
+ * so stays in its place.  Found without dl* calls (elf.h), all at once, by the
+ * shim's constructor or by whoever comes before it.
+ */
+#ifndef PRELOAD_SCOPE_H
+#define PRELOAD_SCOPE_H
+
+enum system_function {
+#define SYSTEM(name) SYSTEM_##name,
+#include "preload/system.def"
+	SYSTEM_FUNCTIONS
+};
+
+/* Any function; to be called as what it is. */
+typedef void system_code(void);
+
+/* Never NULL: all of them are in every libc that we run with. */
+system_code *system_next(enum system_function function);
+
+/* The same, called as what it is: REAL_SYSTEM(close)(fd). */
+#define REAL_SYSTEM(name) ((__typeof__(&name))system_next(SYSTEM_##name))
+
+/* Whether an address lies in the shim itself. */
+int scope_is_shim(const void *address);
+
+#endif
