@@ -93,7 +93,8 @@ $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 # Unit tests reach into both programs, so they take all objects but main() and
 # the exported hooks, which would stand in front of the tests' own libpq.
 TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
-                                %/preload/lifecycle.o %/preload/loader.o, \
+                                %/preload/lifecycle.o %/preload/loader.o \
+                                %/preload/slots.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))))
 $(TESTS): $(TEST_OBJ)
 	$(call say,LINK,$@)

@@ -28,14 +28,21 @@ static bool is_in(uintptr_t start, uintptr_t end, const void *address)
 
 bool caller_is_program(const struct libpq *copy, const void *return_address)
 {
-	if (scope_is_shim(return_address))
+	const bool within = is_in(copy->start, copy->end, return_address);
+
+	if (scope_is_shim(return_address) || libpq_is_code(return_address) ||
+	    (within && copy->standalone))
 		return false;
-	if (!is_in(copy->start, copy->end, return_address))
-		return true;
-	if (copy->standalone)
-		return false;
+	if (within || libpq_holding(return_address) ||
+	    libpq_is_front(return_address))
+		return !caller_is_inside();
+	return true;
+}
+
+bool caller_is_inside(void)
+{
 	drop_left(__builtin_frame_address(0));
-	return !inside.count;
+	return inside.count;
 }
 
 void caller_enters(const void *frame)

@@ -8,11 +8,11 @@
  *
  *   (a) it returns into the shim: a libpq function that the shim called ended
  *       in a jump (PQcancelFinish to PQfinish), or
- *   (b) it returns into the libpq that is about to be called, if that is a
- *       library of its own, or
- *   (c) it returns into the object that holds that libpq and other code too (a
- *       plugin or a program with libpq linked in), and this thread is inside a
- *       call of the program to libpq already.
+ *   (b) it returns into a libpq that is a library of its own, or
+ *   (c) it returns into code that libpq shares an object with (a plugin or a
+ *       program with libpq linked in), or into another preload that stands
+ *       before libpq and was called by it, and this thread is inside a call of
+ *       the program to libpq already.
  *
  * Counting how deep a thread is inside libpq, instead, would also hide what
  * the program does in libpq's callbacks, and would stay wrong for ever after
@@ -25,6 +25,9 @@
 #include "preload/libpq.h"
 
 bool caller_is_program(const struct libpq *copy, const void *return_address);
+
+/* Whether this thread is inside a call of the program to libpq. */
+bool caller_is_inside(void);
 
 /*
  * Around a call of the program to libpq: `frame` is the stack frame of the

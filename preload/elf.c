@@ -24,6 +24,14 @@ static const ElfW(Phdr) *
 	return NULL;
 }
 
+static const ElfW(Dyn) * dynamic_section(const struct dl_phdr_info *object)
+{
+	const ElfW(Phdr) *header = find_header(object, PT_DYNAMIC);
+
+	return header ? (const void *)(object->dlpi_addr + header->p_vaddr)
+		      : NULL;
+}
+
 /* glibc has relocated these pointers in place, but not those of the vDSO. */
 static const void *pointer(const struct dl_phdr_info *object, ElfW(Addr) value)
 {
@@ -34,13 +42,11 @@ static const void *pointer(const struct dl_phdr_info *object, ElfW(Addr) value)
 
 static int read_dynamic(const struct dl_phdr_info *object, struct dynamic *out)
 {
-	const ElfW(Phdr) *header = find_header(object, PT_DYNAMIC);
-	const ElfW(Dyn) * entry;
+	const ElfW(Dyn) *entry = dynamic_section(object);
 
 	memset(out, 0, sizeof(*out));
-	if (!header)
+	if (!entry)
 		return 0;
-	entry = (const void *)(object->dlpi_addr + header->p_vaddr);
 	for (; entry->d_tag != DT_NULL; entry++) {
 		const void *value = pointer(object, entry->d_un.d_ptr);
 
@@ -56,6 +62,21 @@ static int read_dynamic(const struct dl_phdr_info *object, struct dynamic *out)
 			out->versions = value;
 	}
 	return out->symbols && out->strings;
+}
+
+/* The `i`th entry of a tag whose values are offsets of strings. */
+static const char *dynamic_string(const struct dl_phdr_info *object,
+				  ElfW(Sxword) tag, unsigned i)
+{
+	const ElfW(Dyn) *entry = dynamic_section(object);
+	struct dynamic d;
+
+	if (!entry || !read_dynamic(object, &d))
+		return NULL;
+	for (; entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == tag && !i--)
+			return d.strings + entry->d_un.d_val;
+	return NULL;
 }
 
 static int is_definition(const struct dynamic *d, uint32_t index,
@@ -146,6 +167,33 @@ void *elf_symbol(const struct dl_phdr_info *object, const char *name)
 	if (!index)
 		return NULL;
 	return (void *)(object->dlpi_addr + d.symbols[index].st_value);
+}
+
+size_t elf_dynamic_value(const struct dl_phdr_info *object, ElfW(Sxword) tag)
+{
+	const ElfW(Dyn) *entry = dynamic_section(object);
+
+	for (; entry && entry->d_tag != DT_NULL; entry++)
+		if (entry->d_tag == tag)
+			return entry->d_un.d_val;
+	return 0;
+}
+
+const void *elf_dynamic(const struct dl_phdr_info *object, ElfW(Sxword) tag)
+{
+	const size_t value = elf_dynamic_value(object, tag);
+
+	return value ? pointer(object, value) : NULL;
+}
+
+const char *elf_soname(const struct dl_phdr_info *object)
+{
+	return dynamic_string(object, DT_SONAME, 0);
+}
+
+const char *elf_needed(const struct dl_phdr_info *object, unsigned i)
+{
+	return dynamic_string(object, DT_NEEDED, i);
 }
 
 void elf_range(const struct dl_phdr_info *object, uintptr_t *ret_start,

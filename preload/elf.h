@@ -18,6 +18,14 @@
 /* The address of an exported function or variable in its newest version. */
 void *elf_symbol(const struct dl_phdr_info *object, const char *name);
 
+/* What the dynamic section says of a tag: a number, or where something is. */
+size_t elf_dynamic_value(const struct dl_phdr_info *object, ElfW(Sxword) tag);
+const void *elf_dynamic(const struct dl_phdr_info *object, ElfW(Sxword) tag);
+
+/* Its own name, and the names of what it needs, one by one; NULL at the end. */
+const char *elf_soname(const struct dl_phdr_info *object);
+const char *elf_needed(const struct dl_phdr_info *object, unsigned i);
+
 /* The lowest and the first address behind the last of what is mapped. */
 void elf_range(const struct dl_phdr_info *object, uintptr_t *ret_start,
 	       uintptr_t *ret_end);

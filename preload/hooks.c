@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions the shim stands in front of; the only symbols it exports.
+ * The functions of libpq that the shim stands in front of.
  *
  * Each finds out whose call it is, calls the real function, and, if the call
  * is the program's, tells the tracker: of a release before the real call, of
- * everything else after it.
+ * everything else after it.  A function `hooked_NAME` does so; it is reached
+ * by the exported NAME, and by a thunk for each copy of libpq.
  */
+#include "preload/hooks.h"
+
 #include "preload/caller.h"
+#include "preload/choice.h"
 #include "preload/guard.h"
-#include "preload/libpq.h"
 #include "preload/lifecycle.h"
 #include "preload/tracker.h"
 
-#define EXPORT	   __attribute__((visibility("default")))
-#define CALLER()   __builtin_return_address(0)
-#define MY_FRAME() __builtin_frame_address(0)
+#define EXPORT	 __attribute__((visibility("default")))
+#define CALLER() __builtin_return_address(0)
+#define FRAME	 __builtin_frame_address(0)
+
+/* For calls that do not say which libpq they mean. */
+static const struct libpq any_copy;
+#define ANY_COPY (&any_copy)
 
 /* One call that came by. */
 struct call {
@@ -23,17 +30,32 @@ struct call {
 	bool program; /* an event: the program's call, and we are at work */
 };
 
+/* Which copy a call is for: the exported hooks must find out. */
+static bool find_real(struct call *call, const struct libpq *copy,
+		      enum libpq_function function, const void *caller)
+{
+	call->real = NULL;
+	call->copy = copy;
+	if (copy == ANY_COPY) {
+		call->copy = choice_of(caller);
+		call->real = libpq_front(function);
+	}
+	if (!call->real && call->copy)
+		call->real = call->copy->function[function];
+	return call->real;
+}
+
 /* False where no libpq has the function: then it does nothing. */
-static bool call_begins(struct call *call, enum libpq_function function,
-			const void *caller, const void *frame)
+static bool call_begins(struct call *call, const struct libpq *copy,
+			enum libpq_function function, const void *caller,
+			const void *frame)
 {
 	const bool ready = lifecycle_ready();
 
-	call->copy = libpq_find();
-	if (!call->copy || !call->copy->function[function])
+	if (!find_real(call, copy, function, caller))
 		return false;
-	call->real = call->copy->function[function];
-	call->program = ready && caller_is_program(call->copy, caller);
+	call->program =
+		ready && call->copy && caller_is_program(call->copy, caller);
 	if (call->program)
 		caller_enters(frame);
 	return true;
@@ -120,92 +142,137 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 	guard_leave(&guard);
 }
 
-#define BEGIN(name, none)                                            \
-	struct call call;                                            \
-                                                                     \
-	if (!call_begins(&call, LIBPQ_##name, CALLER(), MY_FRAME())) \
+#define BEGIN(name, none)                                           \
+	struct call call;                                           \
+                                                                    \
+	if (!call_begins(&call, copy, LIBPQ_##name, caller, FRAME)) \
 	return none
 
 /* The real function is called for its side effects and its result. */
 #define REAL(returns, params) ((returns(*) params)call.real)
 
+/* What stands in parentheses, among other arguments. */
+#define OPEN(...) __VA_ARGS__
+
+/*
+ * The ways to a hook.  A thunk knows its copy without looking, whoever calls
+ * it: an interpreter that found the function by name, or a library that was
+ * bound past us.  `answer` is `return`, or nothing for void.
+ */
+#define WAY(linkage, function, of, name, returns, params, args, answer) \
+	linkage returns function params                                 \
+	{                                                               \
+		answer hooked_##name(of, CALLER(), OPEN args);          \
+	}
+#define THUNK(n, name, returns, params, args, answer)                          \
+	WAY(static, name##_of_##n, libpq_copy(n), name, returns, params, args, \
+	    answer)
+#define WAYS(name, returns, params, args, answer)                        \
+	EXPORT returns name params;                                      \
+	WAY(EXPORT, name, ANY_COPY, name, returns, params, args, answer) \
+	LIBPQ_EACH_COPY(THUNK, name, returns, params, args, answer)
+
+#define HOOKED(name, returns, params)                           \
+	static __attribute__((noinline)) returns hooked_##name( \
+		const struct libpq *copy, const void *caller, OPEN params)
+
 #define ACQUIRE(name, returns, params, args, kind, asked)                      \
-	EXPORT returns name params                                             \
+	HOOKED(name, returns, params)                                          \
 	{                                                                      \
 		returns handle;                                                \
 		BEGIN(name, NULL);                                             \
 		handle = REAL(returns, params) args;                           \
-		call_ended(&call, MY_FRAME());                                 \
+		call_ended(&call, FRAME);                                      \
 		if (call.program && handle)                                    \
 			acquired(&call, handle, (const PGconn *)(asked), kind, \
-				 #name, CALLER());                             \
+				 #name, caller);                               \
 		return handle;                                                 \
-	}
+	}                                                                      \
+	WAYS(name, returns, params, args, return )
 
 #define RELEASE(name, returns, params, args, kind) \
-	EXPORT returns name params                 \
+	HOOKED(name, returns, params)              \
 	{                                          \
 		BEGIN(name, );                     \
 		if (call.program && conn)          \
 			releasing(conn, kind);     \
 		REAL(returns, params) args;        \
-		call_ended(&call, MY_FRAME());     \
-	}
+		call_ended(&call, FRAME);          \
+	}                                          \
+	WAYS(name, returns, params, args, )
 
 #define ADVANCE(name, returns, params, args)                           \
-	EXPORT returns name params                                     \
+	HOOKED(name, returns, params)                                  \
 	{                                                              \
 		returns how;                                           \
 		BEGIN(name, PGRES_POLLING_FAILED);                     \
 		how = REAL(returns, params) args;                      \
-		call_ended(&call, MY_FRAME());                         \
+		call_ended(&call, FRAME);                              \
 		if (call.program && conn)                              \
 			advanced(&call, conn, how == PGRES_POLLING_OK, \
 				 how == PGRES_POLLING_FAILED);         \
 		return how;                                            \
-	}
+	}                                                              \
+	WAYS(name, returns, params, args, return )
 
 #define RESTART(name, returns, params, args)                  \
-	EXPORT returns name params                            \
+	HOOKED(name, returns, params)                         \
 	{                                                     \
 		returns begun;                                \
 		BEGIN(name, 0);                               \
 		if (call.program && conn)                     \
 			resetting(conn);                      \
 		begun = REAL(returns, params) args;           \
-		call_ended(&call, MY_FRAME());                \
+		call_ended(&call, FRAME);                     \
 		if (call.program && conn)                     \
 			advanced(&call, conn, false, !begun); \
 		return begun;                                 \
-	}
+	}                                                     \
+	WAYS(name, returns, params, args, return )
 
 #define RESET(name, returns, params, args)                                     \
-	EXPORT returns name params                                             \
+	HOOKED(name, returns, params)                                          \
 	{                                                                      \
 		bool is_up;                                                    \
 		BEGIN(name, );                                                 \
 		if (call.program && conn)                                      \
 			resetting(conn);                                       \
 		REAL(returns, params) args;                                    \
-		call_ended(&call, MY_FRAME());                                 \
+		call_ended(&call, FRAME);                                      \
+		if (!call.program || !conn)                                    \
+			return;                                                \
 		is_up = libpq_ask(call.copy, PQstatus, conn) == CONNECTION_OK; \
-		if (call.program && conn)                                      \
-			advanced(&call, conn, is_up, !is_up);                  \
-	}
+		advanced(&call, conn, is_up, !is_up);                          \
+	}                                                                      \
+	WAYS(name, returns, params, args, )
 
 #define PASS(name, returns, params, args)            \
-	EXPORT returns name params;                  \
-	EXPORT returns name params                   \
+	HOOKED(name, returns, params)                \
 	{                                            \
 		returns result;                      \
-		BEGIN(name, 0);                      \
+		BEGIN(name, (returns)0);             \
 		result = REAL(returns, params) args; \
-		call_ended(&call, MY_FRAME());       \
+		call_ended(&call, FRAME);            \
 		return result;                       \
-	}
-
-/* Not in the headers of older versions. */
-PGcancelConn *PQcancelCreate(PGconn *conn);
-void PQcancelFinish(PGcancelConn *conn);
+	}                                            \
+	WAYS(name, returns, params, args, return )
 
 #include "preload/hooks.def"
+
+#define ADDRESS(n, name)   (libpq_code *)name##_of_##n,
+#define ROW(name)	   [LIBPQ_##name] = { LIBPQ_EACH_COPY(ADDRESS, name) },
+#define ACQUIRE(name, ...) ROW(name)
+#define RELEASE(name, ...) ROW(name)
+#define ADVANCE(name, ...) ROW(name)
+#define RESTART(name, ...) ROW(name)
+#define RESET(name, ...)   ROW(name)
+#define PASS(name, ...)	   ROW(name)
+
+static libpq_code *const thunks[LIBPQ_HOOKS][LIBPQ_COPIES] = {
+#include "preload/hooks.def"
+};
+
+void *hooks_thunk(const struct libpq *copy, enum libpq_function function)
+{
+	return *(void *const *)&thunks[function][libpq_number(copy)];
+}

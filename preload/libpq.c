@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "preload/elf.h"
-#include "preload/guard.h"
-#include "preload/lock.h"
+#include "preload/scope.h"
 
-#define COPIES 32 /* mapped at one time */
+#define FRONTS 8 /* other preloads that stand before libpq, as we do */
 
 static const char *const names[LIBPQ_FUNCTIONS] = {
 #define ACQUIRE(name, ...) #name,
@@ -25,13 +24,21 @@ static const char *const names[LIBPQ_FUNCTIONS] = {
 };
 
 /*
- * LOCK_LIBPQ guards the making of `copies`.  One that was made is not changed
- * while it is mapped: a call may be inside it.  `current` is read without the
- * lock, and is right as long as it is mapped.
+ * Changed under LOCK_LIBPQ only, read without it: a place in `alive` is set
+ * when its copy is whole, and a copy is not changed while it is mapped: a call
+ * may be inside it.  The fronts are found once, before the program begins.
  */
 static struct {
-	struct libpq copies[COPIES];
-	_Atomic(const struct libpq *) current;
+	struct libpq copies[LIBPQ_COPIES];
+	_Atomic(const struct libpq *) alive[LIBPQ_COPIES];
+	libpq_code *front[LIBPQ_HOOKS];
+	void *export[LIBPQ_HOOKS];
+	struct {
+		uintptr_t start, end;
+	} fronts[FRONTS];
+	unsigned front_count;
+	_Atomic(unsigned) used; /* places that ever had a copy */
+	bool begun;
 } libpq;
 
 /*
@@ -43,22 +50,82 @@ static bool is_mapped(const struct libpq *copy)
 {
 	struct dl_find_object object;
 
-	return copy->object && !_dl_find_object((void *)copy->start, &object) &&
+	return !_dl_find_object((void *)copy->start, &object) &&
 	       object.dlfo_link_map == copy->object &&
 	       (uintptr_t)object.dlfo_map_start == copy->start;
 }
 
-struct search {
-	struct libpq found;
-	bool past_shim; /* what comes before it is not what it stands before */
-	bool done;
-};
-
-static const char *base_name(const char *path)
+const struct libpq *libpq_copy(unsigned i)
 {
-	const char *slash = path ? strrchr(path, '/') : NULL;
+	const struct libpq *copy =
+		atomic_load_explicit(&libpq.alive[i], memory_order_acquire);
 
-	return slash ? slash + 1 : path ? path : "";
+	return copy && is_mapped(copy) ? copy : NULL;
+}
+
+unsigned libpq_number(const struct libpq *copy)
+{
+	return (unsigned)(copy - libpq.copies);
+}
+
+bool libpq_any(void)
+{
+	for (unsigned i = 0; i < libpq.used; i++)
+		if (libpq_copy(i))
+			return true;
+	return false;
+}
+
+const struct libpq *libpq_holding(const void *address)
+{
+	for (unsigned i = 0; i < libpq.used; i++) {
+		const struct libpq *copy = atomic_load_explicit(
+			&libpq.alive[i], memory_order_acquire);
+
+		if (copy && (uintptr_t)address >= copy->start &&
+		    (uintptr_t)address < copy->end && is_mapped(copy))
+			return copy;
+	}
+	return NULL;
+}
+
+bool libpq_is_code(const void *address)
+{
+	const struct libpq *copy = libpq_holding(address);
+
+	return copy && copy->standalone;
+}
+
+enum libpq_function libpq_named(const char *name)
+{
+	if (name[0] == 'P' && name[1] == 'Q')
+		for (int i = 0; i < LIBPQ_HOOKS; i++)
+			if (!strcmp(names[i], name))
+				return (enum libpq_function)i;
+	return LIBPQ_FUNCTIONS;
+}
+
+enum libpq_function libpq_function_at(const struct libpq *copy,
+				      const void *address)
+{
+	for (int i = 0; i < LIBPQ_HOOKS; i++)
+		if (address && *(void *const *)&copy->function[i] == address)
+			return (enum libpq_function)i;
+	return LIBPQ_FUNCTIONS;
+}
+
+libpq_code *libpq_front(enum libpq_function function)
+{
+	return libpq.front[function];
+}
+
+bool libpq_is_front(const void *address)
+{
+	for (unsigned i = 0; i < libpq.front_count; i++)
+		if ((uintptr_t)address >= libpq.fronts[i].start &&
+		    (uintptr_t)address < libpq.fronts[i].end)
+			return true;
+	return false;
 }
 
 /* What answers all our questions is libpq, not something in front of it. */
@@ -72,94 +139,97 @@ static bool is_libpq(const struct dl_phdr_info *object)
 	return elf_symbol(object, "PQfinish") != NULL;
 }
 
+/* libpq.so.5, or libpq-1a2b3c4d.so.5 as a wheel has it; not libpq_plugin.so. */
+static bool is_standalone(const struct object *object)
+{
+	const char *name = objects_base_name(object->info.dlpi_name);
+
+	return !strncmp(name, "libpq", 5) && (name[5] == '.' || name[5] == '-');
+}
+
+/* The same libpq as before is the same copy. */
+static bool is_known(const struct object *object)
+{
+	const struct libpq *copy = libpq_holding((void *)object->start);
+
+	return copy && copy->start == object->start;
+}
+
+/* In a place whose copy is gone. */
+static void add(const struct object *object)
+{
+	unsigned i = 0;
+	struct libpq *copy;
+
+	while (i < LIBPQ_COPIES && libpq_copy(i))
+		i++;
+	if (i == LIBPQ_COPIES)
+		return;
+	atomic_store(&libpq.alive[i], NULL);
+	copy = &libpq.copies[i];
+	copy->object = object->link_map;
+	copy->start = object->start;
+	copy->end = object->end;
+	copy->standalone = is_standalone(object);
+	copy->startup = object->startup;
+	for (int f = 0; f < LIBPQ_FUNCTIONS; f++)
+		*(void **)&copy->function[f] =
+			elf_symbol(&object->info, names[f]);
+	atomic_store_explicit(&libpq.alive[i], copy, memory_order_release);
+	if (i >= libpq.used)
+		libpq.used = i + 1;
+}
+
 /*
- * Objects come in the order in which symbols are looked up in them.  Another
- * preload may stand between the shim and libpq: the next definition of what
- * the program calls is called, as it would be without us.  Our own questions
- * go to libpq alone, since nobody but us would have asked them.
+ * An object that defines what we hook and is no libpq.  One behind the shim is
+ * what the program would call without us; but if a libpq comes before it, that
+ * is.
  */
-static void take_functions(const struct dl_phdr_info *object,
-			   struct libpq *found, bool final)
+static void add_front(const struct object *object, bool reachable)
 {
-	for (int i = 0; i < LIBPQ_FUNCTIONS; i++) {
-		const bool question = i >= LIBPQ_FIRST_QUESTION;
+	bool defines = false;
 
-		if (question ? final : !found->function[i])
-			*(void **)&found->function[i] =
-				elf_symbol(object, names[i]);
+	for (int f = 0; f < LIBPQ_HOOKS; f++) {
+		void *address = elf_symbol(&object->info, names[f]);
+
+		defines |= address != NULL;
+		if (address && reachable && !libpq.front[f])
+			*(void **)&libpq.front[f] = address;
 	}
+	if (!defines || libpq.front_count == FRONTS)
+		return;
+	libpq.fronts[libpq.front_count].start = object->start;
+	libpq.fronts[libpq.front_count++].end = object->end;
 }
 
-static int look_at(struct dl_phdr_info *object, size_t size, void *data)
+static void take_exports(const struct object *shim)
 {
-	struct search *search = data;
-	struct libpq *found = &search->found;
-	struct dl_find_object where;
-	uintptr_t start, end;
+	for (int f = 0; f < LIBPQ_HOOKS && !libpq.begun; f++)
+		libpq.export[f] = elf_symbol(&shim->info, names[f]);
+}
 
-	(void)size;
-	elf_range(object, &start, &end);
-	if ((uintptr_t)names >= start && (uintptr_t)names < end) {
-		search->past_shim = true;
-		return 0;
+void *libpq_export(enum libpq_function function)
+{
+	return libpq.export[function];
+}
+
+void libpq_refresh(void)
+{
+	bool past_shim = false, past_libpq = false;
+
+	for (size_t i = 0; i < objects_count(); i++) {
+		const struct object *object = objects_at(i);
+
+		if (scope_is_shim((void *)object->start)) {
+			past_shim = true;
+			take_exports(object);
+		} else if (is_libpq(&object->info)) {
+			past_libpq |= past_shim;
+			if (!is_known(object))
+				add(object);
+		} else if (!libpq.begun) {
+			add_front(object, past_shim && !past_libpq);
+		}
 	}
-	if (!search->past_shim)
-		return 0;
-	search->done = is_libpq(object);
-	take_functions(object, found, search->done);
-	if (!search->done)
-		return 0;
-	if (_dl_find_object((void *)start, &where))
-		return 0;
-	found->object = where.dlfo_link_map;
-	found->start = (uintptr_t)where.dlfo_map_start;
-	found->end = end;
-	found->standalone = !strncmp(base_name(object->dlpi_name), "libpq", 5);
-	return 1;
-}
-
-/* The same libpq as before is the same copy; one that is gone makes room. */
-static const struct libpq *keep(const struct libpq *found)
-{
-	struct libpq *room = NULL;
-
-	for (int i = COPIES; i-- > 0;) {
-		struct libpq *copy = &libpq.copies[i];
-
-		if (!is_mapped(copy))
-			room = copy;
-		else if (copy->start == found->start)
-			return copy;
-	}
-	if (room)
-		*room = *found;
-	return room;
-}
-
-static const struct libpq *search(void)
-{
-	const struct libpq *current = NULL;
-	struct search search = { .done = false };
-
-	lock_take(LOCK_LIBPQ);
-	dl_iterate_phdr(look_at, &search);
-	if (search.done)
-		current = keep(&search.found);
-	atomic_store_explicit(&libpq.current, current, memory_order_release);
-	lock_give(LOCK_LIBPQ);
-	return current;
-}
-
-const struct libpq *libpq_find(void)
-{
-	const struct libpq *current;
-	struct guard guard;
-
-	current = atomic_load_explicit(&libpq.current, memory_order_acquire);
-	if (current && is_mapped(current))
-		return current;
-	guard_enter(&guard);
-	current = search();
-	guard_leave(&guard);
-	return current;
+	libpq.begun = true;
 }

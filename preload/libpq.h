@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libpq - the real functions, wherever the program's libpq is
+ * libpq - the libpqs of this process, and the real functions of each
  *
- * Found by our own look-up in what is loaded, never by dlsym: RTLD_NEXT is
- * NULL for a libpq that a plugin brought along, and every dl* call can wait
- * for the loader's lock (elf.h).
+ * A process may have several: plugins bring copies of their own, under other
+ * names or linked in, and a copy may be unloaded and come back elsewhere.  So
+ * the shim never remembers "the" real function; each call belongs to a copy.
+ *
+ * They are found by our own look-up in what is loaded, never by dlsym:
+ * RTLD_NEXT is NULL for a libpq that a plugin brought along, and every dl*
+ * call can wait for the loader's lock (elf.h).
  */
 #ifndef PRELOAD_LIBPQ_H
 #define PRELOAD_LIBPQ_H
@@ -12,6 +16,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "preload/objects.h"
 
 /* libpq 17 has it; older headers do not know the name. */
 typedef struct pg_cancel_conn PGcancelConn;
@@ -37,22 +42,68 @@ enum libpq_function {
 	LIBPQ_QUESTIONS(ASK)
 #undef ASK
 		LIBPQ_FUNCTIONS,
-	LIBPQ_FIRST_QUESTION = LIBPQ_PQstatus
+	LIBPQ_HOOKS = LIBPQ_PQstatus /* the first so many are hooked */
 };
 
 /* Any function; called as what it is. */
 typedef void libpq_code(void);
+
+/* Mapped at one time; LIBPQ_EACH_COPY(X, ...) is X(0, ...) X(1, ...) ... */
+#define LIBPQ_COPIES 16
+#define LIBPQ_EACH_COPY(X, ...) \
+	X(0, __VA_ARGS__)       \
+	X(1, __VA_ARGS__)       \
+	X(2, __VA_ARGS__)       \
+	X(3, __VA_ARGS__)       \
+	X(4, __VA_ARGS__)       \
+	X(5, __VA_ARGS__)       \
+	X(6, __VA_ARGS__)       \
+	X(7, __VA_ARGS__)       \
+	X(8, __VA_ARGS__)       \
+	X(9, __VA_ARGS__)       \
+	X(10, __VA_ARGS__)      \
+	X(11, __VA_ARGS__)      \
+	X(12, __VA_ARGS__)      \
+	X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
 
 /* One libpq in this process. */
 struct libpq {
 	const void *object;   /* the loader's name for what it lies in */
 	uintptr_t start, end; /* of that */
 	bool standalone;      /* a libpq.so, not a plugin with one inside */
+	bool startup;	      /* there before the program began */
 	libpq_code *function[LIBPQ_FUNCTIONS]; /* NULL: not in this version */
 };
 
-/* The process's libpq, or NULL if none is loaded now. */
-const struct libpq *libpq_find(void);
+/* Looks for copies that came or went; a job of objects_hold(). */
+void libpq_refresh(void);
+
+/* The `i`th place: its copy, or NULL if there is none, or none any more. */
+const struct libpq *libpq_copy(unsigned i);
+unsigned libpq_number(const struct libpq *copy);
+/* Whether any copy is there. */
+bool libpq_any(void);
+
+/* The copy in whose object an address lies, or NULL. */
+const struct libpq *libpq_holding(const void *address);
+/* Whether an address lies in a libpq that is a library of its own. */
+bool libpq_is_code(const void *address);
+
+/* A hooked function by its name, or by its address; LIBPQ_FUNCTIONS if none. */
+enum libpq_function libpq_named(const char *name);
+enum libpq_function libpq_function_at(const struct libpq *copy,
+				      const void *address);
+
+/* The shim's own export, whatever a name would be bound to. */
+void *libpq_export(enum libpq_function function);
+
+/*
+ * What stands between the shim and every libpq: another preload that defines
+ * the function too, and would be called without us.  NULL if none does.
+ */
+libpq_code *libpq_front(enum libpq_function function);
+/* Whether an address lies in an object that stands in front of libpq. */
+bool libpq_is_front(const void *address);
 
 /* Asks a question of a connection; `copy` must have come with it. */
 #define libpq_ask(copy, question, conn) \

@@ -10,12 +10,11 @@
 
 #include "preload/config.h"
 #include "preload/guard.h"
-#include "preload/libpq.h"
+#include "preload/loader.h"
 #include "preload/lock.h"
 #include "preload/modules.h"
 #include "preload/recording.h"
-#include "preload/stack.h"
-#include "preload/tracker.h"
+#include "preload/scope.h"
 
 enum { UNBORN, BEGINNING, INERT, AT_WORK };
 
@@ -36,6 +35,7 @@ static void begin(char *const *environment)
 	length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	exe[length > 0 ? length : 0] = 0;
 	modules_set_program(exe);
+	scope_find();
 	config_read(&config, environment);
 	recording_init(&config, exe);
 	pthread_atfork(lock_before_fork, lock_after_fork, after_fork_in_child);
@@ -67,18 +67,12 @@ static void begin_once(char *const *environment)
 __attribute__((constructor)) static void load(int argc, char **argv,
 					      char **environment)
 {
-	struct guard guard;
-
 	(void)argc;
 	(void)argv;
 	begin_once(environment);
-	if (!lifecycle_ready() || !libpq_find())
-		return;
 	/* What needs the loader is done here, where nobody waits for it. */
-	guard_enter(&guard);
-	stack_open();
-	tracker_begin();
-	guard_leave(&guard);
+	if (lifecycle_ready())
+		loader_notice();
 }
 
 bool lifecycle_ready(void)

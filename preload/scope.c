@@ -3,7 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "preload/elf.h"
 #include "preload/guard.h"
@@ -20,7 +20,7 @@ static const char *const names[SYSTEM_FUNCTIONS] = {
 
 /* Written once, under LOCK_SCOPE; `found` says that all are there. */
 static struct {
-	system_code *next[SYSTEM_FUNCTIONS];
+	system_code *next[SYSTEM_FUNCTIONS], *own[SYSTEM_FUNCTIONS];
 	_Atomic(bool) found;
 } scope;
 
@@ -30,25 +30,31 @@ int scope_is_shim(const void *address)
 	       (const char *)address < _end;
 }
 
+static void take(const struct dl_phdr_info *object, system_code **functions)
+{
+	for (int i = 0; i < SYSTEM_FUNCTIONS; i++)
+		if (!functions[i])
+			*(void **)&functions[i] = elf_symbol(object, names[i]);
+}
+
 /* Objects come in the order in which symbols are looked up in them. */
-static int take_next(struct dl_phdr_info *object, size_t size, void *data)
+static int look_at(struct dl_phdr_info *object, size_t size, void *data)
 {
 	bool *past_shim = data;
 	uintptr_t start, end;
 
 	(void)size;
 	elf_range(object, &start, &end);
-	if (scope_is_shim((const void *)start))
+	if (scope_is_shim((const void *)start)) {
 		*past_shim = true;
-	else if (*past_shim)
-		for (int i = 0; i < SYSTEM_FUNCTIONS; i++)
-			if (!scope.next[i])
-				*(void **)&scope.next[i] =
-					elf_symbol(object, names[i]);
+		take(object, scope.own);
+	} else if (*past_shim) {
+		take(object, scope.next);
+	}
 	return 0;
 }
 
-static void find_all(void)
+void scope_find(void)
 {
 	bool past_shim = false;
 	struct guard guard;
@@ -56,7 +62,7 @@ static void find_all(void)
 	guard_enter(&guard);
 	lock_take(LOCK_SCOPE);
 	if (!atomic_load(&scope.found))
-		dl_iterate_phdr(take_next, &past_shim);
+		dl_iterate_phdr(look_at, &past_shim);
 	atomic_store_explicit(&scope.found, true, memory_order_release);
 	lock_give(LOCK_SCOPE);
 	guard_leave(&guard);
@@ -65,6 +71,27 @@ static void find_all(void)
 system_code *system_next(enum system_function function)
 {
 	if (!atomic_load_explicit(&scope.found, memory_order_acquire))
-		find_all();
+		scope_find();
 	return scope.next[function];
+}
+
+void *scope_real(enum system_function function)
+{
+	return *(void **)&scope.next[function];
+}
+
+void *scope_export(const char *name)
+{
+	for (int i = 0; i < SYSTEM_FUNCTIONS; i++)
+		if (!strcmp(names[i], name))
+			return *(void **)&scope.own[i];
+	return NULL;
+}
+
+void *scope_export_of(const void *real)
+{
+	for (int i = 0; i < SYSTEM_FUNCTIONS; i++)
+		if (real && *(void **)&scope.next[i] == real)
+			return *(void **)&scope.own[i];
+	return NULL;
 }

@@ -19,11 +19,25 @@ enum system_function {
 /* Any function; to be called as what it is. */
 typedef void system_code(void);
 
+/* Looks for them, where nobody waits; else the first use does. */
+void scope_find(void);
+
 /* Never NULL: all of them are in every libc that we run with. */
 system_code *system_next(enum system_function function);
 
+/* Its address. */
+void *scope_real(enum system_function function);
+
 /* The same, called as what it is: REAL_SYSTEM(close)(fd). */
 #define REAL_SYSTEM(name) ((__typeof__(&name))system_next(SYSTEM_##name))
+
+/*
+ * Our own function of that name, or in place of that real one; NULL if we have
+ * none.  Its address cannot be had by naming it: that is bound like a name in
+ * any library, perhaps to the program's.
+ */
+void *scope_export(const char *name);
+void *scope_export_of(const void *real);
 
 /* Whether an address lies in the shim itself. */
 int scope_is_shim(const void *address);

@@ -20,6 +20,7 @@
 #include "preload/lock.h"
 #include "preload/modules.h"
 #include "preload/registers_x86_64.h"
+#include "preload/scope.h"
 
 #define UNWINDER "libunwind-x86_64.so.8"
 #define PAGE	 4096u
@@ -197,18 +198,24 @@ static unw_accessors_t accessors = {
 	.get_proc_name = no_name,
 };
 
+/* Not by way of the shim's own dlsym. */
+static void *find(void *library, const char *name)
+{
+	return REAL_SYSTEM(dlsym)(library, name);
+}
+
 static bool take_functions(void *library)
 {
 	*(void **)&unwinder.create =
-		dlsym(library, "_Ux86_64_create_addr_space");
+		find(library, "_Ux86_64_create_addr_space");
 	*(void **)&unwinder.cache =
-		dlsym(library, "_Ux86_64_set_caching_policy");
-	*(void **)&unwinder.init = dlsym(library, "_Ux86_64_init_remote");
-	*(void **)&unwinder.step = dlsym(library, "_Ux86_64_step");
-	*(void **)&unwinder.get = dlsym(library, "_Ux86_64_get_reg");
-	*(void **)&unwinder.flush = dlsym(library, "_Ux86_64_flush_cache");
+		find(library, "_Ux86_64_set_caching_policy");
+	*(void **)&unwinder.init = find(library, "_Ux86_64_init_remote");
+	*(void **)&unwinder.step = find(library, "_Ux86_64_step");
+	*(void **)&unwinder.get = find(library, "_Ux86_64_get_reg");
+	*(void **)&unwinder.flush = find(library, "_Ux86_64_flush_cache");
 	*(void **)&unwinder.search =
-		dlsym(library, "_Ux86_64_dwarf_search_unwind_table");
+		find(library, "_Ux86_64_dwarf_search_unwind_table");
 	return unwinder.create && unwinder.cache && unwinder.init &&
 	       unwinder.step && unwinder.get && unwinder.flush &&
 	       unwinder.search;
@@ -260,8 +267,9 @@ void stack_open(void)
 
 	if (unwinder.space)
 		return;
-	programs = dlopen(UNWINDER, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-	library = dlopen(UNWINDER, RTLD_NOW | RTLD_LOCAL);
+	programs = REAL_SYSTEM(dlopen)(UNWINDER,
+				       RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+	library = REAL_SYSTEM(dlopen)(UNWINDER, RTLD_NOW | RTLD_LOCAL);
 	if (!library || !take_functions(library))
 		return;
 	lock_take(LOCK_UNWINDER);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/choice.h"
+
+#include <dlfcn.h>
+#include <stdatomic.h>
+
+#define BINDINGS 256 /* callers remembered; others are looked at each time */
+
+/* What a caller's object was bound to; never changed once it is published. */
+struct binding {
+	const void *object;
+	uintptr_t start, end; /* of the caller's object */
+	const struct libpq *copy;
+	uintptr_t copy_start;
+};
+
+/* Filled under LOCK_LIBPQ, read without it. */
+static struct {
+	struct binding bindings[BINDINGS];
+	_Atomic(unsigned) count;
+	_Atomic(const struct libpq *) global; /* as dlsym has found it */
+} choice;
+
+static bool is_alive(const struct libpq *copy)
+{
+	return copy && libpq_copy(libpq_number(copy)) == copy;
+}
+
+static const struct libpq *remembered(const struct dl_find_object *caller)
+{
+	unsigned i = atomic_load_explicit(&choice.count, memory_order_acquire);
+
+	while (i--) {
+		const struct binding *b = &choice.bindings[i];
+
+		if (b->object == caller->dlfo_link_map &&
+		    b->start == (uintptr_t)caller->dlfo_map_start &&
+		    b->end == (uintptr_t)caller->dlfo_map_end)
+			return is_alive(b->copy) &&
+					       b->copy->start == b->copy_start
+				       ? b->copy
+				       : NULL;
+	}
+	return NULL;
+}
+
+static void remember(const struct dl_find_object *caller,
+		     const struct libpq *copy)
+{
+	const unsigned i = choice.count;
+	struct binding *b = &choice.bindings[i];
+
+	if (i == BINDINGS)
+		return;
+	b->object = caller->dlfo_link_map;
+	b->start = (uintptr_t)caller->dlfo_map_start;
+	b->end = (uintptr_t)caller->dlfo_map_end;
+	b->copy = copy;
+	b->copy_start = copy->start;
+	atomic_store_explicit(&choice.count, i + 1, memory_order_release);
+}
+
+void choice_set_global(const void *address)
+{
+	atomic_store(&choice.global, libpq_holding(address));
+}
+
+bool choice_is_everybodys(const struct libpq *copy)
+{
+	return copy == atomic_load(&choice.global);
+}
+
+static const struct libpq *first(bool startup)
+{
+	for (size_t i = 0; i < objects_count(); i++) {
+		const struct object *object = objects_at(i);
+		const struct libpq *copy = NULL;
+
+		if (object->startup || !startup)
+			copy = libpq_holding((void *)object->start);
+		if (copy)
+			return copy;
+	}
+	return NULL;
+}
+
+static bool has_libpq(const struct object *object, void *unused)
+{
+	(void)unused;
+	return libpq_holding((void *)object->start) != NULL;
+}
+
+const struct libpq *choice_nearest(const void *caller)
+{
+	struct object *object = objects_find(caller);
+
+	if (object)
+		object = objects_search(object, has_libpq, NULL);
+	return object ? libpq_holding((void *)object->start) : NULL;
+}
+
+const struct libpq *choice_visible(const void *caller)
+{
+	const struct libpq *copy = choice.global;
+
+	if (!is_alive(copy))
+		copy = first(true);
+	return copy ? copy : choice_nearest(caller);
+}
+
+struct choosing {
+	const void *caller;
+	const struct dl_find_object *object; /* NULL: unknown code */
+	const struct libpq *copy;
+};
+
+/*
+ * A library may be bound by what its user needs rather than by what it needs
+ * itself: if it sees none, the first will be the one, as it mostly is the only
+ * one.
+ */
+static void choose(void *data)
+{
+	struct choosing *c = data;
+
+	libpq_refresh();
+	c->copy = choice_visible(c->caller);
+	if (!c->copy)
+		c->copy = first(false);
+	if (c->copy && c->object)
+		remember(c->object, c->copy);
+}
+
+const struct libpq *choice_of(const void *caller)
+{
+	struct dl_find_object object;
+	struct choosing choosing = { .caller = caller };
+
+	if (!_dl_find_object((void *)caller, &object)) {
+		choosing.object = &object;
+		choosing.copy = remembered(&object);
+	}
+	if (!choosing.copy)
+		objects_hold(choose, &choosing);
+	return choosing.copy;
+}

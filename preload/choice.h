@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * choice - which libpq a call means that came by the symbol's name
+ *
+ * The loader found the shim before every libpq.  Without it, it would have
+ * found, in this order: the libpq that everybody sees (needed by the program,
+ * or loaded with RTLD_GLOBAL), or else the nearest one among what the caller
+ * needs.  Who came through a thunk (hooks.h) has said already which it means.
+ *
+ * A caller's choice is made once: the loader, too, binds a name for good.
+ */
+#ifndef PRELOAD_CHOICE_H
+#define PRELOAD_CHOICE_H
+
+#include "preload/libpq.h"
+
+/* Any thread, any time; NULL if there is no libpq. */
+const struct libpq *choice_of(const void *caller);
+
+/*
+ * The same by what is visible from there alone: NULL if no libpq is, even if
+ * somebody else's is loaded.  In a job of objects_hold().
+ */
+const struct libpq *choice_visible(const void *caller);
+
+/* The nearest among what is needed there, whatever everybody sees. */
+const struct libpq *choice_nearest(const void *caller);
+
+/* Whether a call from anywhere would mean this one. */
+bool choice_is_everybodys(const struct libpq *copy);
+
+/* The copy of which everybody sees a function, as dlsym has found it. */
+void choice_set_global(const void *address);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hooks - the functions of libpq that the shim stands in front of
+ *
+ * The rows of hooks.def.  By their names they are the shim's exports, which
+ * the loader finds before any libpq's.  What it would find elsewhere (a
+ * library loaded with RTLD_DEEPBIND looks at its own libpq first) or what is
+ * asked for by name (dlsym) is given a thunk instead.
+ */
+#ifndef PRELOAD_HOOKS_H
+#define PRELOAD_HOOKS_H
+
+#include "preload/libpq.h"
+
+/* What to call instead of a copy's function: the hook, knowing its copy. */
+void *hooks_thunk(const struct libpq *copy, enum libpq_function function);
+
+#endif

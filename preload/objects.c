@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/objects.h"
+
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "preload/elf.h"
+#include "preload/guard.h"
+#include "preload/lock.h"
+#include "preload/modules.h"
+
+/*
+ * Guarded by LOCK_LIBPQ, but for `deep`.
+ *   1. `list` has `count` objects in the loader's order, in a mapping of `size`
+ *      bytes; behind them `queue` has room for as many.
+ *   2. It shows the process as it was at `generation`.
+ */
+static struct {
+	struct object *list, **queue;
+	size_t count, size;
+	uint64_t generation;
+	_Atomic(bool) deep;
+} objects;
+
+const char *objects_base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path ? path : "";
+}
+
+size_t objects_count(void)
+{
+	return objects.count;
+}
+
+struct object *objects_at(size_t i)
+{
+	return &objects.list[i];
+}
+
+bool objects_has(const struct object *object, const void *address)
+{
+	return (uintptr_t)address >= object->start &&
+	       (uintptr_t)address < object->end;
+}
+
+struct object *objects_find(const void *address)
+{
+	for (size_t i = 0; i < objects.count; i++)
+		if (objects_has(&objects.list[i], address))
+			return &objects.list[i];
+	return NULL;
+}
+
+uint64_t objects_generation(void)
+{
+	return objects.generation;
+}
+
+void objects_expect_deep(bool deep)
+{
+	atomic_store(&objects.deep, deep);
+}
+
+static int count_one(struct dl_phdr_info *info, size_t size, void *count)
+{
+	(void)info;
+	(void)size;
+	(*(size_t *)count)++;
+	return 0;
+}
+
+static int add_one(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct object *object = &objects.list[objects.count++];
+	struct dl_find_object found;
+
+	(void)size;
+	(void)data;
+	memset(object, 0, sizeof(*object));
+	object->info = *info;
+	elf_range(info, &object->start, &object->end);
+	object->soname = elf_soname(info);
+	if (_dl_find_object((void *)object->start, &found))
+		return 0;
+	object->link_map = found.dlfo_link_map;
+	object->start = (uintptr_t)found.dlfo_map_start;
+	return 0;
+}
+
+/* What was known of an object that is still the same. */
+static void carry_over(const struct object *old, size_t count)
+{
+	const bool first = !old;
+	const bool deep = atomic_exchange(&objects.deep, false);
+
+	for (size_t i = 0; i < objects.count; i++) {
+		struct object *now = &objects.list[i];
+		size_t at = 0;
+
+		while (at < count && (old[at].start != now->start ||
+				      old[at].link_map != now->link_map))
+			at++;
+		now->startup = first || (at < count && old[at].startup);
+		now->done = at < count && old[at].done;
+		now->deep = at < count ? old[at].deep : deep && !first;
+	}
+}
+
+static bool make_list(void)
+{
+	struct object *old = objects.list;
+	const size_t old_count = objects.count, old_size = objects.size;
+	size_t count = 0, size;
+	void *memory;
+
+	dl_iterate_phdr(count_one, &count);
+	size = count * (sizeof(struct object) + sizeof(struct object *));
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	objects.list = memory;
+	objects.queue = (struct object **)(objects.list + count);
+	objects.count = 0;
+	objects.size = size;
+	dl_iterate_phdr(add_one, NULL);
+	carry_over(old, old ? old_count : 0);
+	if (old)
+		munmap(old, old_size);
+	return true;
+}
+
+struct hold {
+	void (*job)(void *);
+	void *data;
+	bool done;
+};
+
+/*
+ * Within a callback of dl_iterate_phdr the list of the loader stands still, and
+ * calling it again is allowed.
+ */
+static int run(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct hold *hold = data;
+	const uint64_t generation = modules_generation();
+
+	(void)info;
+	(void)size;
+	if (!objects.list || generation != objects.generation) {
+		if (!make_list())
+			return 1;
+		objects.generation = generation;
+	}
+	hold->job(hold->data);
+	hold->done = true;
+	return 1;
+}
+
+bool objects_hold(void (*job)(void *data), void *data)
+{
+	struct hold hold = { .job = job, .data = data };
+	struct guard guard;
+
+	guard_enter(&guard);
+	lock_take(LOCK_LIBPQ);
+	dl_iterate_phdr(run, &hold);
+	lock_give(LOCK_LIBPQ);
+	guard_leave(&guard);
+	return hold.done;
+}
+
+static struct object *find_needed(const char *name)
+{
+	for (size_t i = 0; i < objects.count; i++) {
+		struct object *object = &objects.list[i];
+		const char *path = object->info.dlpi_name;
+
+		if ((object->soname && !strcmp(object->soname, name)) ||
+		    !strcmp(objects_base_name(path), name) ||
+		    (path && !strcmp(path, name)))
+			return object;
+	}
+	return NULL;
+}
+
+struct object *objects_search(struct object *from,
+			      bool (*wanted)(const struct object *, void *),
+			      void *data)
+{
+	size_t first = 0, last = 0;
+
+	for (size_t i = 0; i < objects.count; i++)
+		objects.list[i].visited = false;
+	from->visited = true;
+	objects.queue[last++] = from;
+	while (first < last) {
+		struct object *at = objects.queue[first++];
+		const char *name;
+
+		if (wanted(at, data))
+			return at;
+		for (unsigned i = 0; (name = elf_needed(&at->info, i)); i++) {
+			struct object *needed = find_needed(name);
+
+			if (!needed || needed->visited)
+				continue;
+			needed->visited = true;
+			objects.queue[last++] = needed;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/slots.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/choice.h"
+#include "preload/hooks.h"
+#include "preload/relocations.h"
+#include "preload/scope.h"
+
+/* Guarded by LOCK_LIBPQ: for which copies all objects have been visited. */
+static uintptr_t repaired_for[LIBPQ_COPIES];
+
+static void write_slot(const struct object *object,
+		       const struct relocation *relocation, void *value)
+{
+	relocations_write(&object->info, relocation->slot, (uintptr_t)value);
+}
+
+/* Bound to a libpq, not to us. */
+static bool repair_bound(const struct object *object,
+			 const struct relocation *relocation)
+{
+	void *value = (void *)*relocation->slot;
+	const struct libpq *copy = libpq_holding(value);
+	const enum libpq_function function =
+		copy ? libpq_function_at(copy, value) : LIBPQ_FUNCTIONS;
+
+	if (function == LIBPQ_FUNCTIONS)
+		return false;
+	write_slot(object, relocation, hooks_thunk(copy, function));
+	return true;
+}
+
+/*
+ * Not bound yet: its first call would go to the libpq that a library with
+ * RTLD_DEEPBIND sees first.  The loader would find that then; we do now.
+ */
+static void bind_deep(const struct object *object,
+		      const struct relocation *relocation)
+{
+	const enum libpq_function function = libpq_named(relocation->name);
+	const struct libpq *copy;
+	void *system = scope_export(relocation->name);
+
+	if (system)
+		write_slot(object, relocation, system);
+	if (function == LIBPQ_FUNCTIONS)
+		return;
+	copy = choice_nearest((void *)object->start);
+	if (copy && copy->function[function])
+		write_slot(object, relocation, hooks_thunk(copy, function));
+}
+
+/* Bound to us where the program would see NULL. */
+static void repair_weak(const struct object *object,
+			const struct relocation *relocation)
+{
+	const enum libpq_function function = libpq_named(relocation->name);
+	const struct libpq *copy;
+
+	if (function == LIBPQ_FUNCTIONS || libpq_front(function))
+		return;
+	copy = choice_visible((void *)object->start);
+	if (!copy || !copy->function[function])
+		write_slot(object, relocation, NULL);
+}
+
+static bool is_unbound(const struct object *object,
+		       const struct relocation *relocation)
+{
+	return relocation->jump &&
+	       objects_has(object, (void *)*relocation->slot);
+}
+
+static void repair(const struct relocation *relocation, void *data)
+{
+	const struct object *object = data;
+	void *value = (void *)*relocation->slot;
+	void *system;
+
+	if (scope_is_shim(value)) {
+		if (relocation->weak)
+			repair_weak(object, relocation);
+		return;
+	}
+	if (repair_bound(object, relocation))
+		return;
+	if (object->deep && is_unbound(object, relocation)) {
+		bind_deep(object, relocation);
+		return;
+	}
+	system = scope_export_of(value);
+	if (system)
+		write_slot(object, relocation, system);
+}
+
+/* A library's own calls to itself stay as they are, and our own. */
+static bool is_to_be_left(const struct object *object)
+{
+	for (int i = 0; i < SYSTEM_FUNCTIONS; i++)
+		if (objects_has(object, scope_real((enum system_function)i)))
+			return true;
+	return scope_is_shim((void *)object->start) ||
+	       libpq_is_code((void *)object->start);
+}
+
+static bool any_new_copy(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < LIBPQ_COPIES; i++) {
+		const struct libpq *copy = libpq_copy(i);
+		const uintptr_t start = copy ? copy->start : 0;
+
+		any |= start && start != repaired_for[i];
+		repaired_for[i] = start;
+	}
+	return any;
+}
+
+void slots_repair(void)
+{
+	const bool all = any_new_copy();
+
+	for (size_t i = 0; i < objects_count(); i++) {
+		struct object *object = objects_at(i);
+
+		if (object->done && !all)
+			continue;
+		object->done = true;
+		if (!is_to_be_left(object))
+			relocations_each(&object->info, repair, object);
+	}
+}
