@@ -10,6 +10,7 @@
 #include "preload/guard.h"
 #include "preload/hooks.h"
 #include "preload/lifecycle.h"
+#include "preload/modules.h"
 #include "preload/slots.h"
 #include "preload/stack.h"
 #include "preload/tracker.h"
@@ -24,19 +25,15 @@ static struct loader_answer answer(void *value)
 	return (struct loader_answer){ .value = value };
 }
 
-/* Under LOCK_LIBPQ: what slots_repair() has been through. */
-static uint64_t repaired;
+/* The generation that slots_repair() has been through. */
+static _Atomic(uint64_t) repaired;
 
-static void look(void *data)
+static void look(void *unused)
 {
-	bool *changed = data;
-
-	*changed = repaired != objects_generation();
-	if (!*changed)
-		return;
-	repaired = objects_generation();
+	(void)unused;
 	libpq_refresh();
 	slots_repair();
+	atomic_store(&repaired, objects_generation());
 }
 
 /*
@@ -55,14 +52,19 @@ static void prepare(void)
 	dlerror();
 }
 
+/*
+ * Most calls of dlsym find nothing new, and may be many: they pay no system
+ * call.  What the guard and our lock keep out could not be survived in the
+ * real dlsym either, which holds the loader's lock.
+ */
 void loader_notice(void)
 {
-	bool changed = false;
 	struct guard guard;
 
+	if (modules_generation() == atomic_load(&repaired))
+		return;
 	guard_enter(&guard);
-	objects_hold(look, &changed);
-	if (changed && libpq_any())
+	if (objects_hold(look, NULL) && libpq_any())
 		prepare();
 	guard_leave(&guard);
 }

@@ -118,7 +118,7 @@ test_a_libpq_that_is_loaded_again_and_again() {
 		}
 	END
 	./app >without
-	expect_status 0 leak_run --allow lost ./app >with
+	expect_status 0 leak_run ./app >with
 	cmp without with
 	json report.json '.totals | [.connects, .finishes]' '[50,50]'
 }
