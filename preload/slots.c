@@ -75,36 +75,47 @@ static bool is_unbound(const struct object *object,
 	       objects_has(object, (void *)*relocation->slot);
 }
 
+/* Bound to the C library, not to us. */
+static void repair_system(const struct relocation *relocation, void *data)
+{
+	void *system = scope_export_of((void *)*relocation->slot);
+
+	if (system)
+		write_slot(data, relocation, system);
+}
+
 static void repair(const struct relocation *relocation, void *data)
 {
 	const struct object *object = data;
-	void *value = (void *)*relocation->slot;
-	void *system;
 
-	if (scope_is_shim(value)) {
+	if (scope_is_shim((void *)*relocation->slot)) {
 		if (relocation->weak)
 			repair_weak(object, relocation);
-		return;
-	}
-	if (repair_bound(object, relocation))
-		return;
-	if (object->deep && is_unbound(object, relocation)) {
+	} else if (object->deep && is_unbound(object, relocation)) {
 		bind_deep(object, relocation);
-		return;
+	} else if (!repair_bound(object, relocation)) {
+		repair_system(relocation, data);
 	}
-	system = scope_export_of(value);
-	if (system)
-		write_slot(object, relocation, system);
 }
 
-/* A library's own calls to itself stay as they are, and our own. */
+/* The C library's own calls stay as they are, and ours. */
 static bool is_to_be_left(const struct object *object)
 {
 	for (int i = 0; i < SYSTEM_FUNCTIONS; i++)
 		if (objects_has(object, scope_real((enum system_function)i)))
 			return true;
-	return scope_is_shim((void *)object->start) ||
-	       libpq_is_code((void *)object->start);
+	return scope_is_shim((void *)object->start);
+}
+
+/* A libpq's own calls to itself are its own affair. */
+static void repair_object(struct object *object)
+{
+	const bool itself = libpq_is_code((void *)object->start);
+
+	object->done = true;
+	if (!is_to_be_left(object))
+		relocations_each(&object->info, itself ? repair_system : repair,
+				 object);
 }
 
 static bool any_new_copy(void)
@@ -128,10 +139,7 @@ void slots_repair(void)
 	for (size_t i = 0; i < objects_count(); i++) {
 		struct object *object = objects_at(i);
 
-		if (object->done && !all)
-			continue;
-		object->done = true;
-		if (!is_to_be_left(object))
-			relocations_each(&object->info, repair, object);
+		if (all || !object->done)
+			repair_object(object);
 	}
 }
