@@ -79,7 +79,8 @@ setup-clients: ## install other clients of PostgreSQL, for their tests
 # its calls into libpq are real calls (a tail call would make libpq's own calls
 # look like the program's; preload/caller.h).
 $(BUILD)/preload/%.o $(SHIM_RECORD:%.c=$(BUILD)/%.o): SHARED := -fPIC \
-    -fvisibility=hidden -ftls-model=initial-exec -fno-optimize-sibling-calls
+    -fvisibility=hidden -ftls-model=initial-exec -fno-optimize-sibling-calls \
+    -fno-delete-null-pointer-checks
 
 $(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(PRELOAD_ASM:%.S=$(BUILD)/%.o)
 	$(call say,LINK,$@)
@@ -94,7 +95,8 @@ $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 # the exported hooks, which would stand in front of the tests' own libpq.
 TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/lifecycle.o %/preload/loader.o \
-                                %/preload/slots.o, \
+                                %/preload/slots.o \
+                                %/preload/execs.o %/preload/connects.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))))
 $(TESTS): $(TEST_OBJ)
 	$(call say,LINK,$@)

@@ -39,10 +39,12 @@ bool caller_is_program(const struct libpq *copy, const void *return_address)
 	return true;
 }
 
+/* Changes nothing: this may be a signal handler on a stack of its own. */
 bool caller_is_inside(void)
 {
-	drop_left(__builtin_frame_address(0));
-	return inside.count;
+	const char *here = __builtin_frame_address(0);
+
+	return inside.count && inside.frame[0] > here;
 }
 
 void caller_enters(const void *frame)

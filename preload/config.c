@@ -2,7 +2,6 @@
 #include "preload/config.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,6 +115,11 @@ void config_read(struct config *out, char *const *environment)
 		join(out->folder, sizeof(out->folder), folder, "");
 	else
 		below_current(out->folder, sizeof(out->folder), folder);
+}
+
+bool config_names_folder(char *const *environment)
+{
+	return setting(environment, SETTING_OUTPUT)[0] != 0;
 }
 
 int config_make_folder(const struct config *config)

@@ -9,6 +9,7 @@
 #ifndef PRELOAD_CONFIG_H
 #define PRELOAD_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct config {
@@ -19,6 +20,9 @@ struct config {
 
 /* Takes the constructor's own envp: getenv() may not work that early. */
 void config_read(struct config *out, char *const *environment);
+
+/* Whether an environment says where its records are to go. */
+bool config_names_folder(char *const *environment);
 
 /*
  * Makes the default folder, for the user alone.  Returns 0, or a negative

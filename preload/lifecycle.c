@@ -13,8 +13,10 @@
 #include "preload/loader.h"
 #include "preload/lock.h"
 #include "preload/modules.h"
+#include "preload/preloads.h"
 #include "preload/recording.h"
 #include "preload/scope.h"
+#include "preload/seen.h"
 
 enum { UNBORN, BEGINNING, INERT, AT_WORK };
 
@@ -26,7 +28,7 @@ static void after_fork_in_child(void)
 	recording_after_fork_in_child();
 }
 
-static void begin(char *const *environment)
+static void begin(char **environment)
 {
 	static char exe[PATH_MAX];
 	static struct config config;
@@ -36,8 +38,10 @@ static void begin(char *const *environment)
 	exe[length > 0 ? length : 0] = 0;
 	modules_set_program(exe);
 	scope_find();
+	preloads_forget_runtime(environment);
 	config_read(&config, environment);
 	recording_init(&config, exe);
+	seen_begin();
 	pthread_atfork(lock_before_fork, lock_after_fork, after_fork_in_child);
 }
 
@@ -45,7 +49,7 @@ static void begin(char *const *environment)
  * Constructors of other libraries run before ours, may connect, and may start
  * threads that do: the first to come begins, the others wait.
  */
-static void begin_once(char *const *environment)
+static void begin_once(char **environment)
 {
 	int now = UNBORN;
 	struct guard guard;
@@ -69,15 +73,21 @@ __attribute__((constructor)) static void load(int argc, char **argv,
 {
 	(void)argc;
 	(void)argv;
+	system_next(SYSTEM_execve); /* all are found here, not in a signal */
 	begin_once(environment);
 	/* What needs the loader is done here, where nobody waits for it. */
 	if (lifecycle_ready())
 		loader_notice();
 }
 
+bool lifecycle_has_begun(void)
+{
+	return atomic_load_explicit(&state, memory_order_acquire) == AT_WORK;
+}
+
 bool lifecycle_ready(void)
 {
 	if (atomic_load_explicit(&state, memory_order_acquire) <= BEGINNING)
 		begin_once(environ);
-	return atomic_load_explicit(&state, memory_order_acquire) == AT_WORK;
+	return lifecycle_has_begun();
 }

@@ -13,4 +13,10 @@
  */
 bool lifecycle_ready(void);
 
+/*
+ * The same, but begins nothing: a child of vfork() may ask, and what began
+ * there would begin in its parent, under the child's pid.
+ */
+bool lifecycle_has_begun(void);
+
 #endif

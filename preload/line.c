@@ -20,7 +20,7 @@ void line_add(struct line *line, const char *text)
 	line->length += length;
 }
 
-void line_number(struct line *line, uint64_t value)
+char *line_digits(char *out, uint64_t value)
 {
 	char digits[24], *at = digits + sizeof(digits);
 
@@ -28,16 +28,25 @@ void line_number(struct line *line, uint64_t value)
 	do
 		*--at = (char)('0' + value % 10);
 	while (value /= 10);
-	line_add(line, " ");
-	line_add(line, at);
+	return stpcpy(out, at);
 }
 
-uint64_t line_start_ticks(void)
+void line_number(struct line *line, uint64_t value)
+{
+	char digits[24];
+
+	line_digits(digits, value);
+	line_add(line, " ");
+	line_add(line, digits);
+}
+
+/* What /proc says of it: `stat` is the name of that file. */
+static uint64_t start_ticks(const char *stat)
 {
 	char text[1024], *at;
 	ssize_t length = -1;
 	uint64_t ticks = 0;
-	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	int fd = open(stat, O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
 		length = read(fd, text, sizeof(text) - 1);
@@ -55,31 +64,59 @@ uint64_t line_start_ticks(void)
 	return ticks;
 }
 
-void line_begin(struct line *line, const char *word)
+uint64_t line_start_ticks(void)
+{
+	return start_ticks("/proc/self/stat");
+}
+
+static void begin(struct line *line, const char *word, pid_t pid,
+		  uint64_t ticks)
 {
 	line->length = 0;
 	line_add(line, word);
-	line_number(line, (uint64_t)getpid());
-	line_number(line, line_start_ticks());
+	line_number(line, (uint64_t)pid);
+	line_number(line, ticks);
 }
 
-void line_time(struct line *line)
+void line_begin(struct line *line, const char *word)
+{
+	begin(line, word, getpid(), line_start_ticks());
+}
+
+void line_begin_of(struct line *line, const char *word, pid_t pid)
+{
+	char stat[48] = "/proc/";
+
+	strcpy(line_digits(stat + strlen(stat), (uint64_t)pid), "/stat");
+	begin(line, word, pid, start_ticks(stat));
+}
+
+uint64_t line_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	line_number(line,
-		    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void line_time(struct line *line)
+{
+	line_number(line, line_now());
+}
+
+/* In place: the stack may be a small one. */
 void line_word(struct line *line, const char *word)
 {
-	char escaped[3072];
+	int length = 0;
 
 	line_add(line, " ");
-	if (!word || escape_text(escaped, sizeof(escaped), word) <= 0)
-		strcpy(escaped, "?");
-	line_add(line, escaped);
+	if (word)
+		length = escape_text(line->text + line->length,
+				     sizeof(line->text) - line->length, word);
+	if (length > 0)
+		line->length += (size_t)length;
+	else
+		line_add(line, "?");
 }
 
 bool line_log(struct line *line, const char *folder)

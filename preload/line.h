@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct line {
 	char text[4096];
@@ -20,6 +21,8 @@ struct line {
 
 /* Begins with `word`, the pid and the start of the calling process. */
 void line_begin(struct line *line, const char *word);
+/* The same of another one; if it is gone already, its start is 0. */
+void line_begin_of(struct line *line, const char *word, pid_t pid);
 void line_add(struct line *line, const char *text);
 /* A blank and a number, the time of day, or an escaped word ("?" for NULL). */
 void line_number(struct line *line, uint64_t value);
@@ -31,6 +34,12 @@ void line_word(struct line *line, const char *word);
  * log there or it cannot be written.
  */
 bool line_log(struct line *line, const char *folder);
+
+/* Writes it in digits (24 bytes suffice) and a NUL; returns where that is. */
+char *line_digits(char *out, uint64_t value);
+
+/* The time of day, in nanoseconds. */
+uint64_t line_now(void);
 
 /* When this process started, in clock ticks since boot; 0 without /proc. */
 uint64_t line_start_ticks(void);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connect(2): whom this process speaks to, by libpq and without it.
+ *
+ * A connection to PostgreSQL that was not libpq's has passed no hook: this is
+ * how the analyzer comes to know.  What may be one, by its address, is named
+ * in the run's log; and so is whom a libpq connects to, since PostgreSQL may
+ * listen anywhere.
+ *
+ * The real call comes first and stands alone: it blocks, it may be cancelled
+ * or left by a jump.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "preload/address.h"
+#include "preload/caller.h"
+#include "preload/guard.h"
+#include "preload/libpq.h"
+#include "preload/lifecycle.h"
+#include "preload/line.h"
+#include "preload/recording.h"
+#include "preload/scope.h"
+#include "preload/seen.h"
+
+/* Apart, since most calls do not need that much of the stack. */
+__attribute__((noinline)) static void write_line(const char *word,
+						 const char *address)
+{
+	struct line line;
+
+	line_begin(&line, word);
+	line_word(&line, address);
+	line_log(&line, recording_folder());
+}
+
+static void note(enum seen_kind kind, const struct address *address)
+{
+	const char *word = kind == SEEN_PEER ? "peer" : "connect";
+
+	switch (seen_add(kind, address_hash(address))) {
+	case SEEN_NEW:
+		write_line(word, address->text);
+		break;
+	case SEEN_FULL:
+		write_line(word, "more");
+		break;
+	case SEEN_KNOWN:
+		break;
+	}
+}
+
+static bool is_stream(int fd)
+{
+	int type = 0;
+	socklen_t size = sizeof(type);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) &&
+	       type == SOCK_STREAM;
+}
+
+/*
+ * SEEN_KINDS for what is of no interest.  What libpq calls may connect as
+ * well, to a name server for one; and somebody who stands before connect() may
+ * call it for libpq.
+ */
+static enum seen_kind kind_of(const struct address *address, const void *caller)
+{
+	const bool inside = caller_is_inside();
+
+	if (address->unix_socket && !address->postgresql)
+		return SEEN_KINDS;
+	if (libpq_is_code(caller) || (inside && libpq_holding(caller)))
+		return address->unix_socket ? SEEN_KINDS : SEEN_PEER;
+	if (inside)
+		return address->unix_socket || !address->postgresql ? SEEN_KINDS
+								    : SEEN_PEER;
+	return address->postgresql ? SEEN_POSTGRESQL : SEEN_OTHER;
+}
+
+static void connected(int fd, const struct sockaddr *to, socklen_t length,
+		      const void *caller)
+{
+	struct address address;
+	struct guard guard;
+	enum seen_kind kind;
+
+	if (!lifecycle_ready() || !address_read(&address, to, length))
+		return;
+	kind = kind_of(&address, caller);
+	if (kind == SEEN_KINDS || seen_is_known(kind, address_hash(&address)))
+		return;
+	guard_enter(&guard);
+	if (is_stream(fd))
+		note(kind, &address);
+	guard_leave(&guard);
+}
+
+/* What is interrupted, or begun without waiting, goes on by itself. */
+__attribute__((visibility("default"))) int
+connect(int fd, __CONST_SOCKADDR_ARG to, socklen_t length)
+{
+	const int result = REAL_SYSTEM(connect)(fd, to, length);
+
+	if (!result || errno == EINPROGRESS || errno == EINTR)
+		connected(fd, to.__sockaddr__, length,
+			  __builtin_return_address(0));
+	return result;
+}
