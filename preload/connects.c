@@ -60,22 +60,20 @@ static bool is_stream(int fd)
 }
 
 /*
- * SEEN_KINDS for what is of no interest.  What libpq calls may connect as
- * well, to a name server for one; and somebody who stands before connect() may
- * call it for libpq.
+ * SEEN_KINDS for what is of no interest.  Inside a hooked call it is libpq's
+ * own, or somebody's who stands before connect(), or what libpq calls to find
+ * an address.  A libpq that connects outside of all hooks was called past them.
  */
 static enum seen_kind kind_of(const struct address *address, const void *caller)
 {
-	const bool inside = caller_is_inside();
-
 	if (address->unix_socket && !address->postgresql)
 		return SEEN_KINDS;
-	if (libpq_is_code(caller) || (inside && libpq_holding(caller)))
-		return address->unix_socket ? SEEN_KINDS : SEEN_PEER;
-	if (inside)
-		return address->unix_socket || !address->postgresql ? SEEN_KINDS
-								    : SEEN_PEER;
-	return address->postgresql ? SEEN_POSTGRESQL : SEEN_OTHER;
+	if (!caller_is_inside())
+		return address->postgresql ? SEEN_POSTGRESQL : SEEN_OTHER;
+	if (address->unix_socket)
+		return SEEN_KINDS;
+	return address->postgresql || libpq_holding(caller) ? SEEN_PEER
+							    : SEEN_KINDS;
 }
 
 static void connected(int fd, const struct sockaddr *to, socklen_t length,
