@@ -19,10 +19,12 @@ base=(
 	gcc g++ libc6-dev make pkg-config
 	libpq-dev libunwind-dev uthash-dev # the shim, and its stacks
 	libdw-dev libjansson-dev	   # the analyzer: symbols, JSON
-	check jq procps			   # the tests
+	check jq procps patchelf	   # the tests
 )
 ci=(shellcheck clang)
-clients=() # a client of PostgreSQL is a line here
+clients=( # a client of PostgreSQL is a line here
+	postgresql-server-dev-15 # what its static libpq is linked to
+)
 
 usage() {
 	echo "usage: ./setup.sh base|clients|ci" >&2
