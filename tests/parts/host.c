@@ -12,8 +12,9 @@
  *	mapped				the base names of all libpqs in memory
  *
  * A PART is one letter, or what needs no loading: `program` (dlopen(NULL)),
- * `default` and `next`.  Each step says what came of it, dlerror and errno
- * with it, in words that are the same at every run.
+ * `default` and `next`; or `registered`, which made itself known by calling
+ * register_act when it was loaded.  Each step says what came of it, dlerror and
+ *errno with it, in words that are the same at every run.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -156,12 +157,24 @@ static void *act(void *data)
 	return NULL;
 }
 
+static int (*registered)(const char *what);
+
+void register_act(int (*go)(const char *what));
+
+void register_act(int (*go)(const char *what))
+{
+	registered = go;
+}
+
 static void run(const char *part, const char *what, int in_thread)
 {
 	struct act how = { .what = what };
 	pthread_t thread;
 
-	*(void **)&how.go = dlsym(handle_of(part), "act");
+	if (!strcmp(part, "registered"))
+		how.go = registered;
+	else
+		*(void **)&how.go = dlsym(handle_of(part), "act");
 	if (!how.go)
 		give_up("no act");
 	if (!in_thread) {
@@ -221,15 +234,21 @@ static void block(void)
 	place_count = 0;
 }
 
+static char before[256]; /* what has been said last */
+
 static void say_mapping(const char *path, void *start)
 {
-	static char before[256];
-
 	(void)start;
 	if (!is_libpq(path) || !strcmp(before, base_name(path)))
 		return;
 	snprintf(before, sizeof(before), "%s", base_name(path));
 	printf("mapped: %s\n", before);
+}
+
+static void mapped(void)
+{
+	before[0] = 0;
+	each_mapping(say_mapping);
 }
 
 static void step(char *text)
@@ -251,7 +270,7 @@ static void step(char *text)
 	else if (!strcmp(word[0], "block"))
 		block();
 	else if (!strcmp(word[0], "mapped"))
-		each_mapping(say_mapping);
+		mapped();
 	else
 		give_up(word[0]);
 }

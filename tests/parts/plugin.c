@@ -9,6 +9,7 @@
  *	-DBY_NAME="libpq.so.5"	through what dlsym finds in that file,
  *	-DVERSION="BASE"	 or dlvsym does
  *	-DAT_LOAD="open"	what its constructor does
+ *	-DREGISTERS		its constructor makes it known to the host
  *
  * act(WHAT) does one thing, and says which libpq it was done by: `open` and
  * `close` (the newest), `refused` (a handle at once, without a server),
@@ -69,13 +70,13 @@ USED(USE)
 #undef USE
 #endif
 
-/* Not constant: the compiler shall not see through it. */
+/* Not constant, nor this file's alone: the compiler cannot see through it. */
 struct entry {
 	const char *name;
 	void (*code)(void);
 };
 
-struct entry table[] = {
+__attribute__((visibility("hidden"))) struct entry table[] = {
 #ifdef TABLE
 #define USE(function) { #function, (void (*)(void))function },
 #else
@@ -207,6 +208,15 @@ int act(const char *what)
 		}
 	return 0;
 }
+
+#ifdef REGISTERS
+void register_act(int (*go)(const char *what));
+
+__attribute__((constructor)) static void make_known(void)
+{
+	register_act(act);
+}
+#endif
 
 #ifdef AT_LOAD
 __attribute__((constructor)) static void at_load(void)
