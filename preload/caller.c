@@ -6,18 +6,22 @@
 #define DEEPEST 16 /* callbacks within callbacks; deeper ones are not kept */
 
 /*
- * The frames of the program's calls that this thread is in, outermost first.
- * The stack grows down, so each is below the one before it.
+ * The calls that this thread is in, outermost first.  The stack grows down, so
+ * the frame of each is below that of the one before it.
  */
 static _Thread_local struct {
-	const char *frame[DEEPEST];
+	struct {
+		const char *frame;
+		const struct libpq *copy;
+		bool program; /* it is the program's */
+	} call[DEEPEST];
 	unsigned count;
 } inside;
 
 /* Frames below the present one are gone: a longjmp has left them. */
 static void drop_left(const char *frame)
 {
-	while (inside.count && inside.frame[inside.count - 1] <= frame)
+	while (inside.count && inside.call[inside.count - 1].frame <= frame)
 		inside.count--;
 }
 
@@ -44,14 +48,33 @@ bool caller_is_inside(void)
 {
 	const char *here = __builtin_frame_address(0);
 
-	return inside.count && inside.frame[0] > here;
+	for (unsigned i = 0; i < inside.count; i++)
+		if (inside.call[i].program && inside.call[i].frame > here)
+			return true;
+	return false;
 }
 
-void caller_enters(const void *frame)
+const void *caller_code(const void *return_address)
+{
+	const struct libpq *copy;
+
+	if (!scope_is_shim(return_address))
+		return return_address;
+	drop_left(__builtin_frame_address(0));
+	if (!inside.count)
+		return return_address;
+	copy = inside.call[inside.count - 1].copy;
+	return copy ? (const void *)copy->start : return_address;
+}
+
+void caller_enters(const void *frame, const struct libpq *copy, bool program)
 {
 	drop_left(frame);
-	if (inside.count < DEEPEST)
-		inside.frame[inside.count++] = frame;
+	if (inside.count == DEEPEST)
+		return;
+	inside.call[inside.count].frame = frame;
+	inside.call[inside.count].copy = copy;
+	inside.call[inside.count++].program = program;
 }
 
 void caller_leaves(const void *frame)

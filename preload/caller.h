@@ -30,11 +30,17 @@ bool caller_is_program(const struct libpq *copy, const void *return_address);
 bool caller_is_inside(void);
 
 /*
- * Around a call of the program to libpq: `frame` is the stack frame of the
- * hook.  A call that was left by longjmp is forgotten when a later one begins
- * at or above its frame.
+ * Whose code it is that calls: what lies at the return address, or the libpq
+ * whose function ended in a jump, if that is the shim (a).
  */
-void caller_enters(const void *frame);
+const void *caller_code(const void *return_address);
+
+/*
+ * Around a call to libpq: `frame` is the stack frame of the hook.  A call that
+ * was left by longjmp is forgotten when a later one begins at or above its
+ * frame.
+ */
+void caller_enters(const void *frame, const struct libpq *copy, bool program);
 void caller_leaves(const void *frame);
 
 #endif

@@ -37,7 +37,7 @@ static bool find_real(struct call *call, const struct libpq *copy,
 	call->real = NULL;
 	call->copy = copy;
 	if (copy == ANY_COPY) {
-		call->copy = choice_of(caller);
+		call->copy = choice_of(caller_code(caller));
 		call->real = libpq_front(function);
 	}
 	if (!call->real && call->copy)
@@ -56,15 +56,8 @@ static bool call_begins(struct call *call, const struct libpq *copy,
 		return false;
 	call->program =
 		ready && call->copy && caller_is_program(call->copy, caller);
-	if (call->program)
-		caller_enters(frame);
+	caller_enters(frame, call->copy, call->program);
 	return true;
-}
-
-static void call_ended(const struct call *call, const void *frame)
-{
-	if (call->program)
-		caller_leaves(frame);
 }
 
 static enum record_slot_state state_of(const struct libpq *copy,
@@ -182,7 +175,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 		returns handle;                                                \
 		BEGIN(name, NULL);                                             \
 		handle = REAL(returns, params) args;                           \
-		call_ended(&call, FRAME);                                      \
+		caller_leaves(FRAME);                                          \
 		if (call.program && handle)                                    \
 			acquired(&call, handle, (const PGconn *)(asked), kind, \
 				 #name, caller);                               \
@@ -197,7 +190,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 		if (call.program && conn)          \
 			releasing(conn, kind);     \
 		REAL(returns, params) args;        \
-		call_ended(&call, FRAME);          \
+		caller_leaves(FRAME);              \
 	}                                          \
 	WAYS(name, returns, params, args, )
 
@@ -207,7 +200,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 		returns how;                                           \
 		BEGIN(name, PGRES_POLLING_FAILED);                     \
 		how = REAL(returns, params) args;                      \
-		call_ended(&call, FRAME);                              \
+		caller_leaves(FRAME);                                  \
 		if (call.program && conn)                              \
 			advanced(&call, conn, how == PGRES_POLLING_OK, \
 				 how == PGRES_POLLING_FAILED);         \
@@ -223,7 +216,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 		if (call.program && conn)                     \
 			resetting(conn);                      \
 		begun = REAL(returns, params) args;           \
-		call_ended(&call, FRAME);                     \
+		caller_leaves(FRAME);                         \
 		if (call.program && conn)                     \
 			advanced(&call, conn, false, !begun); \
 		return begun;                                 \
@@ -238,7 +231,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 		if (call.program && conn)                                      \
 			resetting(conn);                                       \
 		REAL(returns, params) args;                                    \
-		call_ended(&call, FRAME);                                      \
+		caller_leaves(FRAME);                                          \
 		if (!call.program || !conn)                                    \
 			return;                                                \
 		is_up = libpq_ask(call.copy, PQstatus, conn) == CONNECTION_OK; \
@@ -252,7 +245,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 		returns result;                      \
 		BEGIN(name, (returns)0);             \
 		result = REAL(returns, params) args; \
-		call_ended(&call, FRAME);            \
+		caller_leaves(FRAME);                \
 		return result;                       \
 	}                                            \
 	WAYS(name, returns, params, args, return )

@@ -12,6 +12,9 @@ static const struct libpq library = { .start = 0x1000,
 static const struct libpq plugin = { .start = 0x1000,
 				     .end = 0x2000,
 				     .standalone = false };
+static const struct libpq other = { .start = 0x3000,
+				    .end = 0x4000,
+				    .standalone = true };
 
 static const void *const in_libpq = (void *)0x1800;
 static const void *const in_program = (void *)0x5000;
@@ -47,10 +50,35 @@ START_TEST(a_plugin_with_libpq_inside_is_the_program_until_it_is_in_a_call)
 	const char outer = 0;
 
 	ck_assert(caller_is_program(&plugin, in_libpq));
-	caller_enters(&outer);
+	caller_enters(&outer, &plugin, true);
 	ck_assert(!caller_is_program(&plugin, in_libpq));
 	caller_leaves(&outer);
 	ck_assert(caller_is_program(&plugin, in_libpq));
+}
+END_TEST
+
+START_TEST(libpqs_own_calls_do_not_hide_the_programs)
+{
+	const char outer = 0;
+
+	caller_enters(&outer, &plugin, false);
+	ck_assert(!caller_is_inside());
+	caller_leaves(&outer);
+}
+END_TEST
+
+START_TEST(a_jump_out_of_a_libpq_is_a_call_of_that_libpq)
+{
+	const char frames[2] = { 0 };
+
+	ck_assert_ptr_eq(caller_code(in_program), in_program);
+	caller_enters(&frames[1], &library, true);
+	caller_enters(&frames[0], &other, false);
+	ck_assert_ptr_eq(caller_code(in_program), in_program);
+	ck_assert_uint_eq((uintptr_t)caller_code(here()), other.start);
+	caller_leaves(&frames[0]);
+	ck_assert_uint_eq((uintptr_t)caller_code(here()), library.start);
+	caller_leaves(&frames[1]);
 }
 END_TEST
 
@@ -58,9 +86,9 @@ START_TEST(a_call_left_by_longjmp_is_forgotten_by_the_next_one)
 {
 	const char frames[2] = { 0 }; /* the second is above the first */
 
-	caller_enters(&frames[0]);
+	caller_enters(&frames[0], &plugin, true);
 	/* longjmp: no caller_leaves() */
-	caller_enters(&frames[1]);
+	caller_enters(&frames[1], &plugin, true);
 	caller_leaves(&frames[1]);
 	ck_assert(caller_is_program(&plugin, in_libpq));
 }
@@ -71,7 +99,7 @@ START_TEST(calls_in_callbacks_are_within_each_other)
 	const char frames[40] = { 0 }; /* inner ones are lower */
 
 	for (int i = 39; i >= 0; i--)
-		caller_enters(&frames[i]);
+		caller_enters(&frames[i], &plugin, true);
 	for (int i = 0; i < 39; i++) {
 		caller_leaves(&frames[i]);
 		ck_assert(!caller_is_program(&plugin, in_libpq));
@@ -93,6 +121,8 @@ Suite *caller_suite(void)
 	tcase_add_test(
 		test,
 		a_plugin_with_libpq_inside_is_the_program_until_it_is_in_a_call);
+	tcase_add_test(test, libpqs_own_calls_do_not_hide_the_programs);
+	tcase_add_test(test, a_jump_out_of_a_libpq_is_a_call_of_that_libpq);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("calls left otherwise");
