@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Symbol look-up by both hash tables, as the System V ABI describes them. */
+/*
+ * Symbol look-up by both hash tables, as the System V ABI describes them.
+ *
+ * Up to elf_symbol() nothing calls a function of the C library, not even
+ * strcmp(): elf.h says why.
+ */
 #include "preload/elf.h"
 
 #include <string.h>
@@ -33,22 +38,19 @@ static const ElfW(Dyn) * dynamic_section(const struct dl_phdr_info *object)
 }
 
 /* glibc has relocated these pointers in place, but not those of the vDSO. */
-static const void *pointer(const struct dl_phdr_info *object, ElfW(Addr) value)
+static const void *pointer(ElfW(Addr) bias, ElfW(Addr) value)
 {
-	if (value < object->dlpi_addr)
-		value += object->dlpi_addr;
+	if (value < bias)
+		value += bias;
 	return (const void *)value;
 }
 
-static int read_dynamic(const struct dl_phdr_info *object, struct dynamic *out)
+static int read_dynamic(ElfW(Addr) bias, const ElfW(Dyn) * entry,
+			struct dynamic *out)
 {
-	const ElfW(Dyn) *entry = dynamic_section(object);
-
-	memset(out, 0, sizeof(*out));
-	if (!entry)
-		return 0;
-	for (; entry->d_tag != DT_NULL; entry++) {
-		const void *value = pointer(object, entry->d_un.d_ptr);
+	*out = (struct dynamic){ .symbols = NULL };
+	for (; entry && entry->d_tag != DT_NULL; entry++) {
+		const void *value = pointer(bias, entry->d_un.d_ptr);
 
 		if (entry->d_tag == DT_SYMTAB)
 			out->symbols = value;
@@ -71,12 +73,19 @@ static const char *dynamic_string(const struct dl_phdr_info *object,
 	const ElfW(Dyn) *entry = dynamic_section(object);
 	struct dynamic d;
 
-	if (!entry || !read_dynamic(object, &d))
+	if (!read_dynamic(object->dlpi_addr, entry, &d))
 		return NULL;
 	for (; entry->d_tag != DT_NULL; entry++)
 		if (entry->d_tag == tag && !i--)
 			return d.strings + entry->d_un.d_val;
 	return NULL;
+}
+
+static int is_same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
 }
 
 static int is_definition(const struct dynamic *d, uint32_t index,
@@ -86,7 +95,7 @@ static int is_definition(const struct dynamic *d, uint32_t index,
 
 	return symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
 	       !(d->versions && d->versions[index] & VERSION_HIDDEN) &&
-	       !strcmp(d->strings + symbol->st_name, name);
+	       is_same(d->strings + symbol->st_name, name);
 }
 
 static uint32_t gnu_hash(const char *name)
@@ -153,12 +162,13 @@ static uint32_t find_by_sysv_hash(const struct dynamic *d, const char *name)
 	return 0;
 }
 
-void *elf_symbol(const struct dl_phdr_info *object, const char *name)
+void *elf_symbol_of(ElfW(Addr) bias, const ElfW(Dyn) * dynamic,
+		    const char *name)
 {
 	struct dynamic d;
 	uint32_t index = 0;
 
-	if (!read_dynamic(object, &d))
+	if (!read_dynamic(bias, dynamic, &d))
 		return NULL;
 	if (d.gnu_hash)
 		index = find_by_gnu_hash(&d, name);
@@ -166,7 +176,12 @@ void *elf_symbol(const struct dl_phdr_info *object, const char *name)
 		index = find_by_sysv_hash(&d, name);
 	if (!index)
 		return NULL;
-	return (void *)(object->dlpi_addr + d.symbols[index].st_value);
+	return (void *)(bias + d.symbols[index].st_value);
+}
+
+void *elf_symbol(const struct dl_phdr_info *object, const char *name)
+{
+	return elf_symbol_of(object->dlpi_addr, dynamic_section(object), name);
 }
 
 size_t elf_dynamic_value(const struct dl_phdr_info *object, ElfW(Sxword) tag)
@@ -183,7 +198,7 @@ const void *elf_dynamic(const struct dl_phdr_info *object, ElfW(Sxword) tag)
 {
 	const size_t value = elf_dynamic_value(object, tag);
 
-	return value ? pointer(object, value) : NULL;
+	return value ? pointer(object->dlpi_addr, value) : NULL;
 }
 
 const char *elf_soname(const struct dl_phdr_info *object)

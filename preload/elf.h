@@ -17,6 +17,13 @@
 
 /* The address of an exported function or variable in its newest version. */
 void *elf_symbol(const struct dl_phdr_info *object, const char *name);
+/*
+ * The same, from its load bias and its dynamic section.  Neither calls any
+ * function: a sanitizer that is about to begin asks us for the real ones, and
+ * stands before most of the C library with nothing behind it yet.
+ */
+void *elf_symbol_of(ElfW(Addr) bias, const ElfW(Dyn) * dynamic,
+		    const char *name);
 
 /* What the dynamic section says of a tag: a number, or where something is. */
 size_t elf_dynamic_value(const struct dl_phdr_info *object, ElfW(Sxword) tag);

@@ -168,11 +168,22 @@ static struct loader_answer by_handle(void *found, const char *name)
 	return answer(instead(found));
 }
 
+/*
+ * A sanitizer asks before anything else has begun, and while it does it cannot
+ * bear to be called: for no name but libpq's the shim begins here.
+ */
+static bool is_time_for(const char *name)
+{
+	if (libpq_named(name) == LIBPQ_FUNCTIONS)
+		return lifecycle_has_begun();
+	return lifecycle_ready();
+}
+
 struct loader_answer loader_dlsym(void *handle, const char *name,
 				  const void *unused, const void *caller)
 {
 	(void)unused;
-	if (!lifecycle_ready())
+	if (!is_time_for(name))
 		return as_without_us(SYSTEM_dlsym);
 	loader_notice();
 	if (libpq_named(name) == LIBPQ_FUNCTIONS)
@@ -186,7 +197,7 @@ struct loader_answer loader_dlvsym(void *handle, const char *name,
 				   const char *version, const void *caller)
 {
 	(void)caller;
-	if (!lifecycle_ready())
+	if (!is_time_for(name))
 		return as_without_us(SYSTEM_dlvsym);
 	loader_notice();
 	if (libpq_named(name) == LIBPQ_FUNCTIONS || handle == RTLD_DEFAULT ||

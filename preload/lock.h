@@ -17,7 +17,6 @@ enum lock {
 	LOCK_LIBPQ,	/* libpq.c */
 	LOCK_UNWINDER,	/* stack.c */
 	LOCK_RECORDING, /* recording.c, and all that is written under it */
-	LOCK_SCOPE,	/* scope.c; needs no other */
 	LOCKS,
 };
 

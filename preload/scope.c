@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/scope.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "preload/elf.h"
-#include "preload/guard.h"
-#include "preload/lock.h"
 
 /* Where the linker put the shim. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -18,7 +18,7 @@ static const char *const names[SYSTEM_FUNCTIONS] = {
 #include "preload/system.def"
 };
 
-/* Written once, under LOCK_SCOPE; `found` says that all are there. */
+/* Written once; `found` says that all are there. */
 static struct {
 	system_code *next[SYSTEM_FUNCTIONS], *own[SYSTEM_FUNCTIONS];
 	_Atomic(bool) found;
@@ -30,42 +30,30 @@ int scope_is_shim(const void *address)
 	       (const char *)address < _end;
 }
 
-static void take(const struct dl_phdr_info *object, system_code **functions)
+static void take(const struct link_map *object, system_code **functions)
 {
 	for (int i = 0; i < SYSTEM_FUNCTIONS; i++)
 		if (!functions[i])
-			*(void **)&functions[i] = elf_symbol(object, names[i]);
+			*(void **)&functions[i] = elf_symbol_of(
+				object->l_addr, object->l_ld, names[i]);
 }
 
-/* Objects come in the order in which symbols are looked up in them. */
-static int look_at(struct dl_phdr_info *object, size_t size, void *data)
-{
-	bool *past_shim = data;
-	uintptr_t start, end;
-
-	(void)size;
-	elf_range(object, &start, &end);
-	if (scope_is_shim((const void *)start)) {
-		*past_shim = true;
-		take(object, scope.own);
-	} else if (*past_shim) {
-		take(object, scope.next);
-	}
-	return 0;
-}
-
+/*
+ * Objects come in the order in which symbols are looked up in them.  Without
+ * a lock: two that come at a time write the same.
+ */
 void scope_find(void)
 {
-	bool past_shim = false;
-	struct guard guard;
+	struct dl_find_object shim;
+	const struct link_map *object;
 
-	guard_enter(&guard);
-	lock_take(LOCK_SCOPE);
-	if (!atomic_load(&scope.found))
-		dl_iterate_phdr(look_at, &past_shim);
+	if (_dl_find_object((void *)__ehdr_start, &shim))
+		return;
+	take(shim.dlfo_link_map, scope.own);
+	for (object = shim.dlfo_link_map->l_next; object;
+	     object = object->l_next)
+		take(object, scope.next);
 	atomic_store_explicit(&scope.found, true, memory_order_release);
-	lock_give(LOCK_SCOPE);
-	guard_leave(&guard);
 }
 
 system_code *system_next(enum system_function function)

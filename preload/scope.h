@@ -4,8 +4,9 @@
  *
  * What the program would have called without us: the next definition behind
  * the shim in the order of the look-up.  That may be another preload's, which
- * so stays in its place.  Found without dl* calls (elf.h), all at once, by the
- * shim's constructor or by whoever comes before it.
+ * so stays in its place.  Found without any call of the C library (elf.h says
+ * for whom), all at once, by the shim's constructor or by whoever comes before
+ * it.
  */
 #ifndef PRELOAD_SCOPE_H
 #define PRELOAD_SCOPE_H
