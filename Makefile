@@ -25,7 +25,7 @@ TEST_SRC     := $(wildcard tests/*.c)
 SAMPLE_SRC   := $(wildcard samples/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c)
 HEADERS      := $(wildcard preload/*.h record/*.h analyzer/*.h tests/*.h)
-SCRIPTS      := setup.sh .ci/run $(wildcard tests/*.sh tests/e2e/*.sh)
+SCRIPTS      := setup.sh .ci/run $(wildcard tests/*.sh tests/*/*.sh)
 
 SHIM     := $(BUILD)/libconnleak.so
 ANALYZER := $(BUILD)/connleak
@@ -73,6 +73,7 @@ setup: ## install the packages that build and tests need, if it may
 
 setup-clients: ## install other clients of PostgreSQL, for their tests
 	$(Q)./setup.sh clients
+	$(Q)tests/clients/make_node_libpq.sh $(BUILD)/node
 
 # The shim lives in somebody else's process: nothing of it is visible but the
 # functions it stands in front of, it links nothing they might not have, and

@@ -22,7 +22,24 @@ base=(
 	check jq procps patchelf	   # the tests
 )
 ci=(shellcheck clang)
-clients=( # a client of PostgreSQL is a line here
+clients=( # one of PostgreSQL's clients is a line here
+	libpqxx-dev
+	libecpg-dev
+	python3-psycopg2
+	python3-psycopg
+	libdbd-pg-perl
+	ruby-pg
+	php-cli php-pgsql
+	lua5.4 lua-sql-postgres
+	tcl8.6 libpgtcl
+	tcl8.6-tdbc-postgres
+	libsoci-dev libsoci-postgresql4.0
+	qtbase5-dev libqt5sql5-psql
+	unixodbc-dev odbc-postgresql
+	libaprutil1-dev libaprutil1-dbd-pgsql
+	libdbi-dev libdbd-pgsql
+	libzdb-dev
+	gdal-bin
 	postgresql-server-dev-15 # what its static libpq is linked to
 )
 
@@ -37,6 +54,12 @@ missing_packages() { # PACKAGE...
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" \
 			2>/dev/null)" = installed ] || echo "$package"
 	done
+}
+
+# Debian's node takes Debian's addon; for another one `make setup-clients`
+# builds it.
+has_other_node() {
+	[ "$(node -p process.config.variables.node_shared 2>/dev/null)" = false ]
 }
 
 has_server() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
@@ -99,7 +122,10 @@ install_server() {
 
 case ${1-} in
 base) packages=("${base[@]}") needs_server=1 ;;
-clients) packages=("${clients[@]}") needs_server= ;;
+clients)
+	packages=("${clients[@]}") needs_server=
+	has_other_node || packages+=(nodejs node-libpq)
+	;;
 ci) packages=("${base[@]}" "${ci[@]}") needs_server=1 ;;
 *) usage ;;
 esac

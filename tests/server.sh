@@ -16,6 +16,7 @@
 #	SECRETIVE_PASSWORD	of the role `secretive`, who logs in by scram
 # The roles `app` (owns the database `app`) and `postgres` need no password.
 
+server_under=() # a command that is to run the server, when not empty
 server_folder=
 server_pid=
 
@@ -97,7 +98,7 @@ launch_server() { # PROGRAMS [NAME=VALUE]...
 	local programs=$1 settings=() setting
 	shift
 	for setting; do settings+=(-c "$setting"); done
-	as_server_user setpriv --pdeathsig INT -- \
+	as_server_user setpriv --pdeathsig INT -- "${server_under[@]}" \
 		"$programs/postgres" -D "$server_folder/data" "${settings[@]}" \
 		>>"$SERVER_LOG" 2>&1 </dev/null &
 	server_pid=$!

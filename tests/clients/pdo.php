@@ -1,0 +1,14 @@
+<?php
+/* SPDX-License-Identifier: MIT */
+/*
+ * pdo.php plain|persistent clean|leak
+ *
+ * PHP would close what is left, persistent or not; _exit does not let it.
+ */
+$conn = new PDO('pgsql:', null, null,
+	[PDO::ATTR_PERSISTENT => $argv[1] == 'persistent']);
+echo $conn->query('SELECT 6 * 7')->fetchColumn(), "\n";
+if ($argv[2] == 'leak') {
+	FFI::cdef('void _exit(int status);')->_exit(0);
+}
+$conn = null;

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+#
+# py_psycopg2.py clean|leak - its C module is linked with libpq
+#
+# Python would close what is left; os._exit does not let it.
+import os
+import sys
+
+import psycopg2
+
+conn = psycopg2.connect("")
+with conn.cursor() as cursor:
+    cursor.execute("SELECT 6 * 7")
+    print(cursor.fetchone()[0], flush=True)
+if sys.argv[1] == "leak":
+    os._exit(0)
+conn.close()
