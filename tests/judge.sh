@@ -17,6 +17,8 @@ CLIENTS=$ROOT/tests/clients
 SITE=	# FUNCTION:FILE that a leak is found in; interpreters have none
 PINGS=0 # sessions that are no handle: those of PQping
 NOISE=	# what sed takes out of the output: it differs from run to run
+BESIDE=	# what is found beside a leaked connection: ,["KIND",COUNT]
+LAST=0	# the status after `leak`
 
 needs() { # PACKAGE...
 	local package
@@ -88,7 +90,6 @@ check_run() { # LEFT COMMAND [ARG]...
 	for part in status out err server; do
 		expect_same without.$part with.$part
 	done
-	expect_equal "$(cat without.status)" "status 0"
 	json report.json '.totals.connects > 0 or '"$PINGS > 0" true
 	json report.json ".totals | \"\(.connects - .failed_connects + .resets +
 		$PINGS) authorised, \(.open_at_end) abandoned\"" \
@@ -106,26 +107,38 @@ check_verdict() { # LEFT
 	fi
 	expect_status 23 "$CONNLEAK" report --quiet run
 	json report.json '.findings | map([.kind, .count])' \
-		"[[\"leaked-connection\",$1]]"
+		"[[\"leaked-connection\",$1]$BESIDE]"
 	[ -z "$SITE" ] || json report.json '.findings[0].site |
 		"\(.function):\(.file | split("/") | last)"' "$SITE"
 }
+
+expect_ended_well() { expect_equal "$(cat without.status)" "status ${1:-0}"; }
 
 # A client that cannot leak.
 check_tool() { # COMMAND [ARG]...
 	use_own_database
 	check_run 0 "$@"
+	expect_ended_well
 }
 
-# One that takes a last word: `clean` releases all, `leak` leaves one out.
-check_client() { # COMMAND [ARG]...
-	check_leaving 1 "$@"
-}
-
+# One that takes a last word: `clean` releases all, `leak` leaves LEFT out.
 check_leaving() { # LEFT COMMAND [ARG]...
 	local left=$1
 	shift
 	use_own_database
 	check_run 0 "$@" clean
+	expect_ended_well
 	check_run "$left" "$@" leak
+	expect_ended_well $LAST
+}
+
+check_client() { # COMMAND [ARG]...
+	check_leaving 1 "$@"
+}
+
+# One whose language releases at its end what was forgotten.
+check_script() { # COMMAND [ARG]...
+	check_client "$@"
+	check_run 0 "$@" forget
+	expect_ended_well
 }

@@ -1,9 +1,9 @@
 <?php
 /* SPDX-License-Identifier: MIT */
 /*
- * pdo.php plain|persistent clean|leak
+ * pdo.php plain|persistent clean|forget|leak
  *
- * PHP would close what is left, persistent or not; _exit does not let it.
+ * PHP closes what is forgotten, persistent or not; _exit does not let it.
  */
 $conn = new PDO('pgsql:', null, null,
 	[PDO::ATTR_PERSISTENT => $argv[1] == 'persistent']);
@@ -11,4 +11,6 @@ echo $conn->query('SELECT 6 * 7')->fetchColumn(), "\n";
 if ($argv[2] == 'leak') {
 	FFI::cdef('void _exit(int status);')->_exit(0);
 }
-$conn = null;
+if ($argv[2] == 'clean') {
+	$conn = null;
+}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# py_psycopg2.py clean|leak - its C module is linked with libpq
+# py_psycopg2.py clean|forget|leak - its C module is linked with libpq
 #
-# Python would close what is left; os._exit does not let it.
+# Python closes what is forgotten; os._exit does not let it.
 import os
 import sys
 
@@ -14,4 +14,5 @@ with conn.cursor() as cursor:
     print(cursor.fetchone()[0], flush=True)
 if sys.argv[1] == "leak":
     os._exit(0)
-conn.close()
+if sys.argv[1] == "clean":
+    conn.close()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# py_psycopg3.py clean|leak - Debian's finds libpq's functions with ctypes
+# py_psycopg3.py clean|forget|leak - Debian's finds libpq's functions with ctypes
 #
-# Python would close what is left; os._exit does not let it.
+# Python closes what is forgotten; os._exit does not let it.
 import os
 import sys
 
@@ -12,4 +12,5 @@ conn = psycopg.connect("")
 print(conn.execute("SELECT 6 * 7").fetchone()[0], flush=True)
 if sys.argv[1] == "leak":
     os._exit(0)
-conn.close()
+if sys.argv[1] == "clean":
+    conn.close()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
-# ruby_pg.rb clean|leak - the gem pg
+# ruby_pg.rb clean|forget|leak - the gem pg
 #
-# Ruby would close what is left; exit! does not let it.
+# Ruby closes what is forgotten; exit! does not let it.
 require 'pg'
 
 $stdout.sync = true
 conn = PG.connect
 puts conn.exec('SELECT 6 * 7').getvalue(0, 0)
 exit!(0) if ARGV[0] == 'leak'
-conn.finish
+conn.finish if ARGV[0] == 'clean'
