@@ -96,7 +96,7 @@ $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 # the exported hooks, which would stand in front of the tests' own libpq.
 TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/lifecycle.o %/preload/loader.o \
-                                %/preload/slots.o \
+                                %/preload/slots.o %/preload/byname.o \
                                 %/preload/execs.o %/preload/connects.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))))
 $(TESTS): $(TEST_OBJ)

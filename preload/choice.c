@@ -90,13 +90,27 @@ static bool has_libpq(const struct object *object, void *unused)
 	return libpq_holding((void *)object->start) != NULL;
 }
 
+static bool is_object(const struct object *object, void *wanted)
+{
+	return object == wanted;
+}
+
+/*
+ * A library sees what was loaded together with it: all that is needed by the
+ * one that somebody asked for and that needs it, which came before it.
+ */
 const struct libpq *choice_nearest(const void *caller)
 {
-	struct object *object = objects_find(caller);
+	struct object *object = objects_find(caller), *found = NULL;
 
-	if (object)
-		object = objects_search(object, has_libpq, NULL);
-	return object ? libpq_holding((void *)object->start) : NULL;
+	for (size_t i = 0; object && !found && i < objects_count(); i++) {
+		struct object *root = objects_at(i);
+
+		if ((root == object || !root->startup) &&
+		    objects_search(root, is_object, object))
+			found = objects_search(root, has_libpq, NULL);
+	}
+	return found ? libpq_holding((void *)found->start) : NULL;
 }
 
 const struct libpq *choice_visible(const void *caller)
@@ -114,17 +128,15 @@ struct choosing {
 	const struct libpq *copy;
 };
 
-/*
- * A library may be bound by what its user needs rather than by what it needs
- * itself: if it sees none, the first will be the one, as it mostly is the only
- * one.
- */
+/* Nobody can be sure in the end; but somebody is called. */
 static void choose(void *data)
 {
 	struct choosing *c = data;
 
 	libpq_refresh();
-	c->copy = choice_visible(c->caller);
+	c->copy = libpq_only();
+	if (!c->copy)
+		c->copy = choice_visible(c->caller);
 	if (!c->copy)
 		c->copy = first(false);
 	if (c->copy && c->object)

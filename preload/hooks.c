@@ -13,6 +13,7 @@
 #include "preload/choice.h"
 #include "preload/guard.h"
 #include "preload/lifecycle.h"
+#include "preload/loader.h"
 #include "preload/tracker.h"
 
 #define EXPORT	 __attribute__((visibility("default")))
@@ -87,6 +88,7 @@ static void acquired(const struct call *call, const void *handle,
 	};
 	struct guard guard;
 
+	loader_catch_up();
 	guard_enter(&guard);
 	if (kind == HANDLE_CONNECTION)
 		what.state = state_of(copy, conn);

@@ -38,7 +38,7 @@ static struct {
 	} fronts[FRONTS];
 	unsigned front_count;
 	_Atomic(unsigned) used; /* places that ever had a copy */
-	bool begun;
+	bool begun, comes_first;
 } libpq;
 
 /*
@@ -74,6 +74,26 @@ bool libpq_any(void)
 		if (libpq_copy(i))
 			return true;
 	return false;
+}
+
+const struct libpq *libpq_only(void)
+{
+	const struct libpq *only = NULL;
+
+	for (unsigned i = 0; i < libpq.used; i++) {
+		const struct libpq *copy = libpq_copy(i);
+
+		if (copy && only)
+			return NULL;
+		if (copy)
+			only = copy;
+	}
+	return only;
+}
+
+bool libpq_comes_first(void)
+{
+	return libpq.comes_first;
 }
 
 const struct libpq *libpq_holding(const void *address)
@@ -225,6 +245,7 @@ void libpq_refresh(void)
 			take_exports(object);
 		} else if (is_libpq(&object->info)) {
 			past_libpq |= past_shim;
+			libpq.comes_first |= !past_shim;
 			if (!is_known(object))
 				add(object);
 		} else if (!libpq.begun) {

@@ -81,8 +81,12 @@ void libpq_refresh(void);
 /* The `i`th place: its copy, or NULL if there is none, or none any more. */
 const struct libpq *libpq_copy(unsigned i);
 unsigned libpq_number(const struct libpq *copy);
-/* Whether any copy is there. */
+/* Whether any copy is there; and the copy, if there is one and no more. */
 bool libpq_any(void);
+const struct libpq *libpq_only(void);
+
+/* Whether a name means a libpq's before it means ours, as far as is known. */
+bool libpq_comes_first(void);
 
 /* The copy in whose object an address lies, or NULL. */
 const struct libpq *libpq_holding(const void *address);

@@ -47,15 +47,18 @@ static void begin(char **environment)
 
 /*
  * Constructors of other libraries run before ours, may connect, and may start
- * threads that do: the first to come begins, the others wait.
+ * threads that do: the first to come begins, the others wait.  True for the
+ * first.
  */
-static void begin_once(char **environment)
+static bool begin_once(char **environment)
 {
 	int now = UNBORN;
 	struct guard guard;
+	bool is_first;
 
 	guard_enter(&guard);
-	if (atomic_compare_exchange_strong(&state, &now, BEGINNING)) {
+	is_first = atomic_compare_exchange_strong(&state, &now, BEGINNING);
+	if (is_first) {
 		/* With the rights of somebody else: neither files nor else. */
 		const bool inert = getauxval(AT_SECURE);
 
@@ -66,6 +69,7 @@ static void begin_once(char **environment)
 	while (atomic_load(&state) == BEGINNING)
 		sched_yield();
 	guard_leave(&guard);
+	return is_first;
 }
 
 __attribute__((constructor)) static void load(int argc, char **argv,
@@ -85,9 +89,15 @@ bool lifecycle_has_begun(void)
 	return atomic_load_explicit(&state, memory_order_acquire) == AT_WORK;
 }
 
+/*
+ * What needs the loader cannot be done by just any thread so early; the first
+ * one, in a constructor, may.
+ */
 bool lifecycle_ready(void)
 {
-	if (atomic_load_explicit(&state, memory_order_acquire) <= BEGINNING)
-		begin_once(environ);
+	if (atomic_load_explicit(&state, memory_order_acquire) <= BEGINNING &&
+	    begin_once(environ) && lifecycle_has_begun() &&
+	    gettid() == getpid())
+		loader_notice();
 	return lifecycle_has_begun();
 }

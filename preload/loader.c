@@ -7,26 +7,18 @@
 #include <string.h>
 
 #include "preload/choice.h"
+#include "preload/elf.h"
 #include "preload/guard.h"
-#include "preload/hooks.h"
 #include "preload/lifecycle.h"
 #include "preload/modules.h"
 #include "preload/slots.h"
 #include "preload/stack.h"
 #include "preload/tracker.h"
 
-static struct loader_answer as_without_us(enum system_function function)
-{
-	return (struct loader_answer){ .jump = system_next(function) };
-}
-
-static struct loader_answer answer(void *value)
-{
-	return (struct loader_answer){ .value = value };
-}
-
 /* The generation that slots_repair() has been through. */
 static _Atomic(uint64_t) repaired;
+/* Something may be seen by everybody now that was loaded before. */
+static _Atomic(bool) promoted;
 
 static void look(void *unused)
 {
@@ -44,12 +36,12 @@ static void prepare(void)
 {
 	static _Atomic(bool) begun;
 
-	choice_set_global(REAL_SYSTEM(dlsym)(RTLD_NEXT, "PQfinish"));
+	choice_set_global(LIBC(dlsym)(RTLD_NEXT, "PQfinish"));
 	if (!atomic_exchange(&begun, true)) {
 		stack_open();
 		tracker_begin();
 	}
-	dlerror();
+	LIBC(dlerror)();
 }
 
 /*
@@ -61,22 +53,62 @@ void loader_notice(void)
 {
 	struct guard guard;
 
-	if (modules_generation() == atomic_load(&repaired))
+	if (modules_generation() == atomic_load(&repaired) &&
+	    !atomic_load(&promoted))
 		return;
+	atomic_store(&promoted, false);
 	guard_enter(&guard);
 	if (objects_hold(look, NULL) && libpq_any())
 		prepare();
 	guard_leave(&guard);
 }
 
-/*
- * A name with a slash means the same whoever asks: such a load is made from
- * here, to look at what came of it before the program goes on.  A module may
- * connect without ever being asked for a symbol.
- */
-static bool is_for_anybody(const char *file)
+/* How many dlopens of its own each thread is in, by way of us. */
+static _Thread_local unsigned loading;
+
+void loader_catch_up(void)
 {
-	return file && strchr(file, '/') && !strchr(file, '$');
+	if (loading)
+		loader_notice();
+}
+
+struct search {
+	const char *file;
+	const void *caller;
+	bool for_anybody;
+};
+
+/* Whether a search that begins there goes where all others go. */
+static void look_for_paths(void *data)
+{
+	struct search *search = data;
+	const struct object *from = objects_find(search->caller);
+
+	if (!from)
+		from = objects_at(0);
+	search->for_anybody =
+		!elf_dynamic_value(&from->info, DT_RUNPATH) &&
+		!(elf_dynamic_value(&from->info, DT_FLAGS_1) & DF_1_NODEFLIB);
+	for (size_t i = 0; i < objects_count(); i++)
+		if (elf_dynamic_value(&objects_at(i)->info, DT_RPATH))
+			search->for_anybody = false;
+}
+
+/*
+ * What means the same whoever asks is loaded from here, to look at what came
+ * of it before the program goes on: a module may connect without ever being
+ * asked for a symbol.  A name without a slash is looked for in the folders
+ * that the caller names, if it does.
+ */
+static bool is_for_anybody(const char *file, const void *caller)
+{
+	struct search search = { .caller = caller };
+
+	if (!file || strchr(file, '$'))
+		return false;
+	if (strchr(file, '/'))
+		return true;
+	return objects_hold(look_for_paths, &search) && search.for_anybody;
 }
 
 struct loader_answer loader_dlopen(const char *file, int flags,
@@ -85,123 +117,18 @@ struct loader_answer loader_dlopen(const char *file, int flags,
 	void *handle;
 
 	(void)unused;
-	(void)caller;
 	if (!lifecycle_ready())
-		return as_without_us(SYSTEM_dlopen);
+		return loader_jump(SYSTEM_dlopen);
 	loader_notice();
 	objects_expect_deep(flags & RTLD_DEEPBIND);
-	if (!is_for_anybody(file))
-		return as_without_us(SYSTEM_dlopen);
+	atomic_store(&promoted, flags & RTLD_GLOBAL);
+	if (!is_for_anybody(file, caller))
+		return loader_jump(SYSTEM_dlopen);
+	loading++;
 	handle = REAL_SYSTEM(dlopen)(file, flags);
+	loading--;
 	if (handle)
 		loader_notice();
 	objects_expect_deep(false);
-	return answer(handle);
-}
-
-/*
- * In place of libpq's own function: our export, where that leads to the same
- * copy (the program may compare it with the address that it was linked to),
- * and a thunk elsewhere.
- */
-static void *in_place_of(const struct libpq *copy, enum libpq_function function)
-{
-	if (choice_is_everybodys(copy))
-		return libpq_export(function);
-	return hooks_thunk(copy, function);
-}
-
-static void *instead(void *found)
-{
-	const struct libpq *copy = libpq_holding(found);
-	const enum libpq_function function =
-		copy ? libpq_function_at(copy, found) : LIBPQ_FUNCTIONS;
-
-	return function == LIBPQ_FUNCTIONS ? found
-					   : in_place_of(copy, function);
-}
-
-struct question {
-	const void *caller;
-	enum libpq_function function;
-	const struct libpq *copy; /* NULL: none has it */
-	bool deep;
-};
-
-static void ask(void *data)
-{
-	struct question *q = data;
-	const struct object *object = objects_find(q->caller);
-
-	q->deep = object && object->deep;
-	q->copy = q->deep ? choice_nearest(q->caller) : NULL;
-	if (!q->copy)
-		q->copy = choice_visible(q->caller);
-	if (q->copy && !q->copy->function[q->function])
-		q->copy = NULL;
-}
-
-/*
- * The loader would find our export first, but for a caller that was loaded
- * with RTLD_DEEPBIND.  Where nobody behind us has the function, it shall find
- * nothing, and say so.
- */
-static struct loader_answer by_scope(void *handle, const char *name,
-				     const void *caller)
-{
-	struct question q = { .caller = caller, .function = libpq_named(name) };
-
-	objects_hold(ask, &q);
-	if (q.copy && q.deep && handle == RTLD_DEFAULT)
-		return answer(in_place_of(q.copy, q.function));
-	if (q.copy || libpq_front(q.function))
-		return as_without_us(SYSTEM_dlsym);
-	return answer(REAL_SYSTEM(dlsym)(RTLD_NEXT, name));
-}
-
-/* An explicit handle means the same whoever asks. */
-static struct loader_answer by_handle(void *found, const char *name)
-{
-	if (found && scope_is_shim(found) &&
-	    !REAL_SYSTEM(dlsym)(RTLD_NEXT, name))
-		return answer(NULL);
-	return answer(instead(found));
-}
-
-/*
- * A sanitizer asks before anything else has begun, and while it does it cannot
- * bear to be called: for no name but libpq's the shim begins here.
- */
-static bool is_time_for(const char *name)
-{
-	if (libpq_named(name) == LIBPQ_FUNCTIONS)
-		return lifecycle_has_begun();
-	return lifecycle_ready();
-}
-
-struct loader_answer loader_dlsym(void *handle, const char *name,
-				  const void *unused, const void *caller)
-{
-	(void)unused;
-	if (!is_time_for(name))
-		return as_without_us(SYSTEM_dlsym);
-	loader_notice();
-	if (libpq_named(name) == LIBPQ_FUNCTIONS)
-		return as_without_us(SYSTEM_dlsym);
-	if (handle == RTLD_DEFAULT || handle == RTLD_NEXT)
-		return by_scope(handle, name, caller);
-	return by_handle(REAL_SYSTEM(dlsym)(handle, name), name);
-}
-
-struct loader_answer loader_dlvsym(void *handle, const char *name,
-				   const char *version, const void *caller)
-{
-	(void)caller;
-	if (!is_time_for(name))
-		return as_without_us(SYSTEM_dlvsym);
-	loader_notice();
-	if (libpq_named(name) == LIBPQ_FUNCTIONS || handle == RTLD_DEFAULT ||
-	    handle == RTLD_NEXT)
-		return as_without_us(SYSTEM_dlvsym);
-	return by_handle(REAL_SYSTEM(dlvsym)(handle, name, version), name);
+	return (struct loader_answer){ .value = handle };
 }

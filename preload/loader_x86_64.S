@@ -4,10 +4,10 @@
  *
  * What these do depends on who calls them: RTLD_NEXT is next to the caller,
  * and a name without a slash is looked for in the caller's RUNPATH.  A C
- * function in between would be that caller.  So each asks loader.c first, and
- * then, with all registers and the return address as they came, jumps to the
- * function that loader.c names, if it names one; otherwise it returns what
- * loader.c says.
+ * function in between would be that caller.  So each asks first, in
+ * loader.c or byname.c, and then, with all registers and the return address as
+ * they came, jumps to the function that it is told, if it is told one;
+ * otherwise it returns what it is told.
  */
 
 /* struct loader_answer ASK(arg1, arg2, arg3, caller): %rax and %rdx */
@@ -43,7 +43,7 @@
 
 	.text
 	ENTRY	dlopen, loader_dlopen
-	ENTRY	dlsym, loader_dlsym
-	ENTRY	dlvsym, loader_dlvsym
+	ENTRY	dlsym, byname_dlsym
+	ENTRY	dlvsym, byname_dlvsym
 
 	.section .note.GNU-stack, "", @progbits

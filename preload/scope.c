@@ -21,6 +21,7 @@ static const char *const names[SYSTEM_FUNCTIONS] = {
 /* Written once; `found` says that all are there. */
 static struct {
 	system_code *next[SYSTEM_FUNCTIONS], *own[SYSTEM_FUNCTIONS];
+	system_code *libc[SYSTEM_FUNCTIONS];
 	_Atomic(bool) found;
 } scope;
 
@@ -38,6 +39,12 @@ static void take(const struct link_map *object, system_code **functions)
 				object->l_addr, object->l_ld, names[i]);
 }
 
+static bool is_libc(const struct link_map *object)
+{
+	return elf_symbol_of(object->l_addr, object->l_ld,
+			     "gnu_get_libc_version");
+}
+
 /*
  * Objects come in the order in which symbols are looked up in them.  Without
  * a lock: two that come at a time write the same.
@@ -51,8 +58,11 @@ void scope_find(void)
 		return;
 	take(shim.dlfo_link_map, scope.own);
 	for (object = shim.dlfo_link_map->l_next; object;
-	     object = object->l_next)
+	     object = object->l_next) {
 		take(object, scope.next);
+		if (is_libc(object))
+			take(object, scope.libc);
+	}
 	atomic_store_explicit(&scope.found, true, memory_order_release);
 }
 
@@ -61,6 +71,11 @@ system_code *system_next(enum system_function function)
 	if (!atomic_load_explicit(&scope.found, memory_order_acquire))
 		scope_find();
 	return scope.next[function];
+}
+
+system_code *system_libc(enum system_function function)
+{
+	return system_next(function) ? scope.libc[function] : NULL;
 }
 
 void *scope_real(enum system_function function)

@@ -32,6 +32,10 @@ void *scope_real(enum system_function function);
 /* The same, called as what it is: REAL_SYSTEM(close)(fd). */
 #define REAL_SYSTEM(name) ((__typeof__(&name))system_next(SYSTEM_##name))
 
+/* For questions of our own, which other preloads shall not see. */
+#define LIBC(name) ((__typeof__(&name))system_libc(SYSTEM_##name))
+system_code *system_libc(enum system_function function);
+
 /*
  * Our own function of that name, or in place of that real one; NULL if we have
  * none.  Its address cannot be had by naming it: that is bound like a name in

@@ -35,21 +35,23 @@ static bool repair_bound(const struct object *object,
 }
 
 /*
- * Not bound yet: its first call would go to the libpq that a library with
- * RTLD_DEEPBIND sees first.  The loader would find that then; we do now.
+ * Not bound yet, and its first call would go past us: to the libpq that a
+ * library with RTLD_DEEPBIND sees first, or to one that stands before us in
+ * LD_PRELOAD.  The loader would find that then; we do now.
  */
-static void bind_deep(const struct object *object,
-		      const struct relocation *relocation)
+static void bind_early(const struct object *object,
+		       const struct relocation *relocation)
 {
 	const enum libpq_function function = libpq_named(relocation->name);
+	const void *where = (void *)object->start;
 	const struct libpq *copy;
-	void *system = scope_export(relocation->name);
+	void *system = object->deep ? scope_export(relocation->name) : NULL;
 
 	if (system)
 		write_slot(object, relocation, system);
 	if (function == LIBPQ_FUNCTIONS)
 		return;
-	copy = choice_nearest((void *)object->start);
+	copy = object->deep ? choice_nearest(where) : choice_visible(where);
 	if (copy && copy->function[function])
 		write_slot(object, relocation, hooks_thunk(copy, function));
 }
@@ -91,8 +93,9 @@ static void repair(const struct relocation *relocation, void *data)
 	if (scope_is_shim((void *)*relocation->slot)) {
 		if (relocation->weak)
 			repair_weak(object, relocation);
-	} else if (object->deep && is_unbound(object, relocation)) {
-		bind_deep(object, relocation);
+	} else if ((object->deep || libpq_comes_first()) &&
+		   is_unbound(object, relocation)) {
+		bind_early(object, relocation);
 	} else if (!repair_bound(object, relocation)) {
 		repair_system(relocation, data);
 	}

@@ -198,10 +198,10 @@ static unw_accessors_t accessors = {
 	.get_proc_name = no_name,
 };
 
-/* Not by way of the shim's own dlsym. */
+/* Not by way of the shim's own dlsym, or of another preload's. */
 static void *find(void *library, const char *name)
 {
-	return REAL_SYSTEM(dlsym)(library, name);
+	return LIBC(dlsym)(library, name);
 }
 
 static bool take_functions(void *library)
@@ -267,9 +267,8 @@ void stack_open(void)
 
 	if (unwinder.space)
 		return;
-	programs = REAL_SYSTEM(dlopen)(UNWINDER,
-				       RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-	library = REAL_SYSTEM(dlopen)(UNWINDER, RTLD_NOW | RTLD_LOCAL);
+	programs = LIBC(dlopen)(UNWINDER, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+	library = LIBC(dlopen)(UNWINDER, RTLD_NOW | RTLD_LOCAL);
 	if (!library || !take_functions(library))
 		return;
 	lock_take(LOCK_UNWINDER);

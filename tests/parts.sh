@@ -62,10 +62,11 @@ $(cat report.txt)"
 }
 
 # Runs it alone and under connleak: both end with STATUS and say the same.
-# Leaves the reports that leak_run leaves.
+# Leaves the reports that leak_run leaves.  What is $allowed may be missing.
 as_without() { # STATUS PROGRAM [ARG]...
 	expect_status "$1" "${@:2}" >without 2>&1
-	says_the_same "$1" leak_run --fail-on none "${@:2}"
+	says_the_same "$1" leak_run --fail-on none \
+		${allowed:+--allow "$allowed"} "${@:2}"
 }
 
 # What connleak does, in front of another preload.

@@ -416,17 +416,25 @@ make_waiting() {
 	END
 }
 
+# Nobody can open the unwinder in time: another thread holds the loader's lock.
+only_stacks_are_lost() {
+	json report.json '.incomplete | map(.reason) | join(" ")' lost
+	json report.json '.incomplete[0].text | test(": 2 stacks ")' true
+}
+
 test_a_thread_that_connects_while_its_plugin_is_loaded() {
-	local flags
+	local flags allowed=lost
 	make_host
 	make_waiting
 	for flags in now lazy global; do
 		as_without 0 timeout 20 ./host load:a:./waiting.so:$flags
 		expect_line without '^status 0$'
 		counts 2 1
+		only_stacks_are_lost
 	done
 	LD_LIBRARY_PATH=$PWD as_without 0 timeout 20 ./host load:a:waiting.so
 	counts 2 1
+	only_stacks_are_lost
 }
 
 # linked: the program has libpq.  plugin: a plugin has, loaded before.
