@@ -41,6 +41,7 @@ clients=( # one of PostgreSQL's clients is a line here
 	libzdb-dev
 	gdal-bin
 	postgresql-server-dev-15 # what its static libpq is linked to
+	gcc-multilib musl-tools busybox-static # programs the shim cannot watch
 )
 
 usage() {
