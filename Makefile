@@ -85,7 +85,7 @@ $(BUILD)/preload/%.o $(SHIM_RECORD:%.c=$(BUILD)/%.o): SHARED := -fPIC \
 
 $(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(PRELOAD_ASM:%.S=$(BUILD)/%.o)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,noexecstack \
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,noexecstack -Wl,-z,now \
 	  -Wl,-soname,libconnleak.so $(LDFLAGS) -o $@ $^
 
 $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)

@@ -19,19 +19,22 @@
 #include "preload/libpq.h"
 #include "preload/lifecycle.h"
 #include "preload/line.h"
+#include "preload/memory.h"
 #include "preload/recording.h"
 #include "preload/scope.h"
 #include "preload/seen.h"
 
-/* Apart, since most calls do not need that much of the stack. */
-__attribute__((noinline)) static void write_line(const char *word,
-						 const char *address)
+/* Not on the stack: a signal handler's may be a small one. */
+static void write_line(const char *word, const char *address)
 {
-	struct line line;
+	struct line *line = memory_map(sizeof(*line));
 
-	line_begin(&line, word);
-	line_word(&line, address);
-	line_log(&line, recording_folder());
+	if (!line)
+		return;
+	line_begin(line, word);
+	line_word(line, address);
+	line_log(line, recording_folder());
+	memory_unmap(line, sizeof(*line));
 }
 
 static void note(enum seen_kind kind, const struct address *address)

@@ -7,6 +7,7 @@
 
 #include "preload/config.h"
 #include "preload/line.h"
+#include "preload/memory.h"
 #include "preload/recording.h"
 
 /* An ordinary program with us in its environment says itself that it runs. */
@@ -47,26 +48,29 @@ static bool exe_of(pid_t pid, char *out, size_t size)
 	return length > 0;
 }
 
-/* Apart, since it takes more of the stack than most calls need. */
-__attribute__((noinline)) static void
-write_line(const struct departure *departure, const struct program *program,
-	   pid_t child)
-{
+/* What a line takes: not from the stack, which may be a small one. */
+struct sheet {
 	struct line line;
 	char name[PATH_MAX];
+};
+
+static void write_line(struct sheet *sheet, const struct departure *departure,
+		       const struct program *program, pid_t child)
+{
+	struct line *line = &sheet->line;
 	bool known;
 
 	if (departure->found)
-		known = program_name(program, name, sizeof(name));
+		known = program_name(program, sheet->name, PATH_MAX);
 	else
-		known = exe_of(child, name, sizeof(name));
+		known = exe_of(child, sheet->name, PATH_MAX);
 	if (child)
-		line_begin_of(&line, departure->logged, child);
+		line_begin_of(line, departure->logged, child);
 	else
-		line_begin(&line, departure->logged);
-	line_number(&line, departure->time);
-	line_word(&line, known ? name : NULL);
-	line_log(&line, recording_folder());
+		line_begin(line, departure->logged);
+	line_number(line, departure->time);
+	line_word(line, known ? sheet->name : NULL);
+	line_log(line, recording_folder());
 }
 
 /*
@@ -76,6 +80,13 @@ write_line(const struct departure *departure, const struct program *program,
 void departure_log(const struct departure *departure,
 		   const struct program *program, pid_t child)
 {
-	if (departure->logged && (departure->found || child))
-		write_line(departure, program, child);
+	struct sheet *sheet;
+
+	if (!departure->logged || (!departure->found && !child))
+		return;
+	sheet = memory_map(sizeof(*sheet));
+	if (!sheet)
+		return;
+	write_line(sheet, departure, program, child);
+	memory_unmap(sheet, sizeof(*sheet));
 }

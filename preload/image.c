@@ -96,7 +96,9 @@ static bool is_runtime(const char *name)
 	return false;
 }
 
-static void find_runtime(const struct file *file, char *out)
+/* Never a part of its caller: that would take the stack of both at once. */
+__attribute__((noinline)) static void find_runtime(const struct file *file,
+						   char *out)
 {
 	image_segment dynamic;
 	uint64_t strings, name;
@@ -126,11 +128,12 @@ static bool is_our_loader(const char *path)
 		ours.st_dev == its.st_dev && ours.st_ino == its.st_ino);
 }
 
-/* An ELF file that the kernel hands to the loader it names. */
-static enum image_kind kind_of(const struct file *file)
+/* Of an ELF file.  Not inline either. */
+__attribute__((noinline)) static enum image_kind
+kind_of(const struct file *file)
 {
 	const unsigned char *ident = file->header.e_ident;
-	char loader[128] = { 0 };
+	char loader[64] = { 0 };
 	image_segment segment;
 
 	if (ident[EI_CLASS] != IMAGE_CLASS || ident[EI_DATA] != IMAGE_DATA ||

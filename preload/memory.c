@@ -23,12 +23,17 @@ static struct {
 	size_t left;
 } memory;
 
-static void *map(size_t size)
+void *memory_map(size_t size)
 {
 	void *new = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return new == MAP_FAILED ? NULL : new;
+}
+
+void memory_unmap(void *mapped, size_t size)
+{
+	munmap(mapped, size);
 }
 
 static unsigned power_of(size_t size)
@@ -45,7 +50,7 @@ static void *cut_from_chunk(size_t size)
 	void *cut;
 
 	if (memory.left < size) {
-		char *chunk = map(CHUNK);
+		char *chunk = memory_map(CHUNK);
 
 		if (!chunk)
 			return NULL;
@@ -64,7 +69,7 @@ void *memory_take(size_t size)
 	struct piece *piece;
 
 	if (power > LARGEST)
-		return map(size);
+		return memory_map(size);
 	piece = memory.given[power];
 	if (!piece)
 		return cut_from_chunk((size_t)1 << power);
@@ -78,7 +83,7 @@ void memory_give(void *taken, size_t size)
 	struct piece *piece = taken;
 
 	if (power > LARGEST) {
-		munmap(taken, size);
+		memory_unmap(taken, size);
 		return;
 	}
 	piece->next = memory.given[power];

@@ -18,6 +18,12 @@ void *memory_take(size_t size);
 /* `size` as it was taken. */
 void memory_give(void *memory, size_t size);
 /*
+ * Whole pages, zeroed, which nothing else knows of: these need no lock, and
+ * also a signal handler or a child of vfork() may take them for a moment.
+ */
+void *memory_map(size_t size);
+void memory_unmap(void *mapped, size_t size);
+/*
  * Forgets everything that was taken: in a child of fork(), where another
  * thread of the parent may have been inside memory_take().
  */

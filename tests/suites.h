@@ -17,6 +17,9 @@
 	ROW(caller)       \
 	ROW(loaded)       \
 	ROW(shim_basics)  \
+	ROW(image)        \
+	ROW(preloads)     \
+	ROW(address)      \
 	ROW(judge)        \
 	ROW(reader)       \
 	ROW(directory)    \

@@ -117,9 +117,10 @@ test_children_of_vfork_of_threads_and_of_a_handler_with_a_small_stack() {
 		execs "$way" /bin/echo word
 		expect_equal "$(cat out)" word
 	done
-	execs vfork:execv "$PWD/static"
-	execs fork:execv "$PWD/static"
-	expect_logged "exec $PWD/static"
+	for way in vfork:execv fork:execv signal:execv; do
+		execs "$way" "$PWD/static"
+		expect_logged "exec $PWD/static"
+	done
 	execs vfork:execvp nothing
 }
 
