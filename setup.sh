@@ -9,8 +9,8 @@
 #
 # What is there already is left alone, silently and without the network.
 # What is missing is installed if we are root or sudo asks no password; else
-# one line says what to type.  Debian's postgresql would make and start a
-# cluster of its own: it is kept from both, connleak's tests have their own.
+# one line says what to type.  No service is started.  Debian's postgresql would
+# make and start a cluster: it is kept from both, connleak's tests have theirs.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 export PATH=$PATH:/usr/sbin:/sbin # su keeps a user's PATH; dpkg needs these
@@ -78,31 +78,38 @@ apt() { # ARG...
 	rm -f "$log"
 }
 
-# Two files for as long as the server is being installed; no file of anybody
-# else is changed.  The first is read by Debian's pg_createcluster, the second
-# by all that starts services.  Should we be killed, the second permits all.
-no_cluster=/etc/postgresql-common/createcluster.d/connleak-setup.conf
+# Two files for as long as packages, or the server, are being installed; no file
+# of anybody else is changed.  The first is read by all that starts services:
+# a server that runs already goes on with its old version.  Should we be killed,
+# it permits all.  The second is read by Debian's pg_createcluster.
 no_start=/usr/sbin/policy-rc.d
+no_cluster=/etc/postgresql-common/createcluster.d/connleak-setup.conf
 
-forbid_clusters() {
-	mkdir -p "${no_cluster%/*}"
-	echo 'create_main_cluster = false' >"$no_cluster"
-	trap permit_clusters EXIT
+forbid_services() {
+	trap permit_all EXIT
 	[ ! -e "$no_start" ] || return 0 # what the owner decided holds
 	cat >"$no_start" <<-POLICY
 		#!/bin/sh
-		# connleak's setup.sh, process $$, installs PostgreSQL.
+		# connleak's setup.sh, process $$, installs packages.
 		[ -d /proc/$$ ] || exit 0
-		case \$1 in postgresql*) exit 101 ;; esac
+		case \$1 in
+		postgresql* | phpsessionclean* | x11-common*) exit 101 ;;
+		esac
 		exit 0
 	POLICY
 	chmod 755 "$no_start"
 }
 
-permit_clusters() {
+forbid_clusters() {
+	mkdir -p "${no_cluster%/*}"
+	echo 'create_main_cluster = false' >"$no_cluster"
+}
+
+permit_all() {
+	! grep -qs "connleak's setup.sh" "$no_start" || rm -f "$no_start"
+	[ -e "$no_cluster" ] || return 0
 	rm -f "$no_cluster"
 	rmdir --ignore-fail-on-non-empty "${no_cluster%/*}"
-	! grep -qs "connleak's setup.sh" "$no_start" || rm -f "$no_start"
 }
 
 # The first package brings the file that names the folder of ours; a machine
@@ -131,10 +138,6 @@ ci) packages=("${base[@]}" "${ci[@]}") needs_server=1 ;;
 *) usage ;;
 esac
 [ $# = 1 ] || usage
-if [ ${#packages[@]} = 0 ]; then
-	echo "setup.sh: nothing to set up yet"
-	exit 0
-fi
 
 mapfile -t missing < <(missing_packages "${packages[@]}")
 if has_server; then needs_server=; fi
@@ -156,5 +159,6 @@ fi
 
 echo "setup.sh: installing ${missing[*]}${needs_server:+ postgresql}"
 apt update
+forbid_services
 [ ${#missing[@]} = 0 ] || apt install -y --no-install-recommends "${missing[@]}"
 [ -z "$needs_server" ] || install_server
