@@ -34,13 +34,16 @@ server_program() { # NAME
 	printf '%s\n' /usr/lib/postgresql/*/bin/"$1" | sort -V | tail -n 1
 }
 
-# A database that nobody else counts in, for as long as the server lives.
+as_superuser() { # SQL
+	"$(server_program psql)" -XqAt -U postgres -d postgres -c "$1"
+}
+
+# A database in which there is nobody else, for as long as the server lives.
 use_own_database() {
-	local superuser
-	superuser=("$(server_program psql)" -XqAt -U postgres -d postgres)
 	PGDATABASE=${HOME%/home}
 	PGDATABASE=${PGDATABASE##*/}
-	"${superuser[@]}" -c "CREATE DATABASE \"$PGDATABASE\" OWNER app"
+	authorised=0 abandoned=0
+	as_superuser "CREATE DATABASE \"$PGDATABASE\" OWNER app"
 }
 
 lines_of_log() { # WHAT
@@ -57,17 +60,14 @@ is_settled() {
 ask_server() {
 	wait_until is_settled
 	authorised=$(lines_of_log 'connection authorized')
-	abandoned=$("$(server_program psql)" -XqAt -U postgres -d postgres -c "
-		SELECT sessions_abandoned FROM pg_stat_database
-		WHERE datname = '$PGDATABASE'")
+	abandoned=$(as_superuser "SELECT sessions_abandoned
+		FROM pg_stat_database WHERE datname = '$PGDATABASE'")
 }
 
 # Keeps output and status in NAME.*, and what the server saw in NAME.server.
 observe() { # NAME COMMAND [ARG]...
-	local name=$1 authorised abandoned before status=0
+	local name=$1 before=("$authorised" "$abandoned") status=0
 	shift
-	ask_server
-	before=("$authorised" "$abandoned")
 	"$@" >"$name.out" 2>"$name.err" || status=$?
 	ask_server
 	echo "status $status" >"$name.status"
