@@ -309,10 +309,12 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	   const char *could_not)
 {
 	struct symbols *symbols = symbols_new();
+	struct unwatched_list unwatched;
 	struct processes processes;
 	struct places places;
 
-	processes_find(&processes, e);
+	unwatched_find(&unwatched, e);
+	processes_find(&processes, e, &unwatched);
 	places_init(&places, &r->arena, symbols);
 	for (size_t i = 0; i < e->record_count; i++) {
 		add_totals(&r->totals, reader_header(e->records[i].reader));
@@ -322,7 +324,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	add_findings(r, &places, e, gate);
 	add_sites(r, &places);
 	add_processes(r, &processes);
-	judge_gaps(r, e, &processes, could_not);
+	judge_gaps(r, e, &unwatched, could_not);
 	set_status(r, gate);
 	symbols_free(symbols);
 }

@@ -14,6 +14,7 @@
 #include "analyzer/gate.h"
 #include "analyzer/processes.h"
 #include "analyzer/report.h"
+#include "analyzer/unwatched.h"
 
 /*
  * Fills `report`, whose arena must be ready; what the evidence is made of must
@@ -24,6 +25,10 @@ void judge(struct report *report, const struct evidence *evidence,
 
 /* judge_gaps.c: what was not seen or kept, and what is worth a note. */
 void judge_gaps(struct report *report, const struct evidence *evidence,
-		const struct processes *processes, const char *could_not);
+		const struct unwatched_list *unwatched, const char *could_not);
+void judge_add_incomplete(struct report *report, enum report_reason reason,
+			  const char *text);
+void judge_add_note(struct report *report, int pid, const char *exe,
+		    const char *why);
 
 #endif

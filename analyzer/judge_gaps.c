@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Why the picture may be incomplete: nothing lost goes unsaid. */
+#include "analyzer/blind.h"
 #include "analyzer/judge.h"
 #include "analyzer/naming.h"
 
@@ -16,16 +17,20 @@ static const char *const losses[LOSS_KINDS] = {
 	[LOSS_PROCESS] = "children's records",
 };
 
-static void add_incomplete(struct report *r, enum report_reason reason,
-			   const char *text)
+void judge_add_incomplete(struct report *r, enum report_reason reason,
+			  const char *text)
 {
+	r->incomplete = arena_grow(&r->arena, r->incomplete,
+				   r->incomplete_count, sizeof(*r->incomplete));
+	r->incomplete[r->incomplete_count].allowed = false;
 	r->incomplete[r->incomplete_count].reason = reason;
 	r->incomplete[r->incomplete_count++].text = text;
 }
 
-static void add_note(struct report *r, int pid, const char *exe,
-		     const char *why)
+void judge_add_note(struct report *r, int pid, const char *exe, const char *why)
 {
+	r->notes = arena_grow(&r->arena, r->notes, r->note_count,
+			      sizeof(*r->notes));
 	r->notes[r->note_count].pid = pid;
 	r->notes[r->note_count].exe = exe;
 	r->notes[r->note_count++].why = why;
@@ -55,7 +60,7 @@ static void add_record(struct report *r, const struct reader *reader)
 				    losses[i] ? losses[i] : "other things");
 	}
 	if (what)
-		add_incomplete(
+		judge_add_incomplete(
 			r, REASON_LOST,
 			arena_printf(
 				&r->arena, "%s: %s could not be kept",
@@ -63,10 +68,11 @@ static void add_record(struct report *r, const struct reader *reader)
 					reader_string(reader, header->exe)),
 				what));
 	if (reader_in_flight(reader))
-		add_note(r, header->pid, reader_string(reader, header->exe),
-			 arena_printf(&r->arena,
-				      "%u events were under way when it ended",
-				      reader_in_flight(reader)));
+		judge_add_note(
+			r, header->pid, reader_string(reader, header->exe),
+			arena_printf(&r->arena,
+				     "%u events were under way when it ended",
+				     reader_in_flight(reader)));
 }
 
 static const char *exe_of(const struct log *log, int32_t pid, uint64_t start)
@@ -90,7 +96,7 @@ static bool add_without_record(struct report *r, const struct log *log)
 			continue;
 		any = true;
 		r->totals.lost++;
-		add_incomplete(
+		judge_add_incomplete(
 			r, REASON_LOST,
 			arena_printf(
 				&r->arena,
@@ -100,56 +106,43 @@ static bool add_without_record(struct report *r, const struct log *log)
 				strerror(event->number)));
 	}
 	if (log->malformed)
-		add_note(r, 0, NULL,
-			 arena_printf(&r->arena,
-				      "%zu lines of the run's log are not "
-				      "whole",
-				      log->malformed));
+		judge_add_note(
+			r, 0, NULL,
+			arena_printf(&r->arena,
+				     "%zu lines of the run's log are not "
+				     "whole",
+				     log->malformed));
 	return any;
 }
 
-static void add_unwatched(struct report *r, const struct processes *processes)
-{
-	for (size_t i = 0; i < processes->count; i++) {
-		const struct process *process = &processes->list[i];
-
-		if (!process->watched)
-			add_note(r, process->pid, process->exe,
-				 "not watched: the shim was not loaded (a "
-				 "static program, or one with special "
-				 "rights)");
-	}
-}
-
 void judge_gaps(struct report *r, const struct evidence *e,
-		const struct processes *processes, const char *could_not)
+		const struct unwatched_list *unwatched, const char *could_not)
 {
-	size_t most = e->record_count + e->bad_count + processes->count + 4;
-	bool tried = could_not || e->record_count || e->bad_count;
+	bool tried = could_not || e->record_count || e->bad_count, blind;
 
-	for (size_t i = 0; i < e->run_count; i++)
-		most += e->runs[i].has_log ? e->runs[i].log.count + 1 : 0;
-	r->incomplete = arena_array(&r->arena, most, sizeof(*r->incomplete));
-	r->notes = arena_array(&r->arena, most, sizeof(*r->notes));
+	blind = blind_judge(r, e, unwatched);
 	if (could_not)
-		add_incomplete(r, REASON_LOST, could_not);
+		judge_add_incomplete(r, REASON_LOST, could_not);
 	for (size_t i = 0; i < e->record_count; i++)
 		add_record(r, e->records[i].reader);
 	for (size_t i = 0; i < e->bad_count; i++)
-		add_incomplete(r, REASON_LOST, e->bad[i]);
+		judge_add_incomplete(r, REASON_LOST, e->bad[i]);
 	r->totals.lost += e->bad_count + (could_not != NULL);
 	for (size_t i = 0; i < e->run_count; i++)
 		if (e->runs[i].has_log)
 			tried |= add_without_record(r, &e->runs[i].log);
 	if (!tried)
-		add_incomplete(r, REASON_NO_LIBPQ,
-			       "no process of this run ever loaded libpq, so "
-			       "nothing was checked");
+		judge_add_incomplete(
+			r, REASON_NO_LIBPQ,
+			blind ? "no process that was watched ever loaded "
+				"libpq, so nothing was checked"
+			      : "no process of this run ever loaded "
+				"libpq, so nothing was checked");
 	if (e->unfinished)
-		add_note(r, 0, NULL,
-			 arena_printf(&r->arena,
-				      "%zu processes ended before their first "
-				      "connection",
-				      e->unfinished));
-	add_unwatched(r, processes);
+		judge_add_note(
+			r, 0, NULL,
+			arena_printf(&r->arena,
+				     "%zu processes ended before their first "
+				     "connection",
+				     e->unfinished));
 }

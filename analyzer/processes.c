@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/processes.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "analyzer/proc.h"
 
 #define END_UNKNOWN "unknown"
 
@@ -27,35 +28,34 @@ static struct process *find_open(struct processes *p, size_t run, int pid)
 	return NULL;
 }
 
-/* The shim came into a process: a new one, or one that has called exec. */
-static void add_image(struct processes *p, size_t run,
-		      const struct log_event *event)
+/* A new process, or one that has called exec. */
+static struct process *add_image(struct processes *p, size_t run,
+				 const struct log_event *event)
 {
 	struct process *before = find_open(p, run, event->pid);
 	struct process *new;
 
-	if (before && before->began_ns && before->start == event->start) {
+	if (before && before->guessed) {
+		/* The launcher's own line about it came first. */
+		before->pid = -1;
+	} else if (before &&
+		   (!before->start || before->start == event->start)) {
 		before->end = "exec";
 		before->ended_ns = event->time;
-		before->open = false;
-	} else if (before && before->began_ns) {
-		before->open = false;
-	} else if (before && !before->watched) {
-		/* The launcher's own line about it came first. */
-		p->list[before - p->list].pid = -1;
-		before->open = false;
 	}
+	if (before)
+		before->open = false;
 	new = add(p, run, event->pid);
 	new->start = event->start;
 	new->began_ns = event->time;
 	new->exe = event->exe;
-	new->watched = true;
 	new->open = true;
+	return new;
 }
 
 /* The launcher began the program; it may never say so itself. */
 static void add_program(struct processes *p, size_t run,
-			const struct log_event *event)
+			const struct log_event *event, bool unwatched)
 {
 	struct process *new;
 
@@ -65,6 +65,7 @@ static void add_program(struct processes *p, size_t run,
 	new = add(p, run, event->pid);
 	new->exe = event->exe;
 	new->open = true;
+	new->guessed = !unwatched;
 }
 
 static void add_end(struct processes *p, struct arena *arena, size_t run,
@@ -100,7 +101,8 @@ static void add_left(struct processes *p, size_t run,
 	process->ended_ns = now_ns();
 }
 
-static void read_log(struct processes *p, const struct evidence *e, size_t run)
+static void read_log(struct processes *p, const struct evidence *e, size_t run,
+		     const struct unwatched_list *unwatched)
 {
 	const struct log *log = &e->runs[run].log;
 
@@ -109,10 +111,17 @@ static void read_log(struct processes *p, const struct evidence *e, size_t run)
 
 		switch (event->kind) {
 		case LOG_START:
-			add_program(p, run, event);
+			add_program(p, run, event,
+				    unwatched_by(unwatched, event));
 			break;
 		case LOG_IMAGE:
-			add_image(p, run, event);
+			add_image(p, run, event)->watched = true;
+			break;
+		case LOG_EXEC:
+		case LOG_BARE:
+		case LOG_UNSEEN:
+			if (unwatched_by(unwatched, event))
+				add_image(p, run, event);
 			break;
 		case LOG_EXIT:
 		case LOG_SIGNAL:
@@ -198,29 +207,6 @@ static void claim(struct processes *p, const struct evidence_record *record)
 	process->watched = true;
 }
 
-/* Field 22 of /proc/PID/stat, behind a name that may hold anything. */
-static uint64_t start_of_living(int pid)
-{
-	unsigned long long start = 0;
-	char path[64], line[1024], *at;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	at = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	/* A zombie has ended; only its parent has not looked yet. */
-	if (!at || at[2] == 'Z' ||
-	    sscanf(at + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-		   "%*d %*d %*d %*d %*d %llu",
-		   &start) != 1)
-		start = 0;
-	fclose(file);
-	return start;
-}
-
 /* Nobody has told of their end since there was none: a run that goes on. */
 static void find_living(struct processes *p)
 {
@@ -228,7 +214,7 @@ static void find_living(struct processes *p)
 		struct process *process = &p->list[i];
 
 		if (strcmp(process->end, END_UNKNOWN) || !process->start ||
-		    start_of_living(process->pid) != process->start)
+		    proc_start(process->pid) != process->start)
 			continue;
 		process->end = "running";
 		process->ended_ns = now_ns();
@@ -247,7 +233,8 @@ static void drop_unknown(struct processes *p)
 	p->count = kept;
 }
 
-void processes_find(struct processes *p, const struct evidence *e)
+void processes_find(struct processes *p, const struct evidence *e,
+		    const struct unwatched_list *unwatched)
 {
 	size_t most = e->record_count;
 
@@ -257,7 +244,7 @@ void processes_find(struct processes *p, const struct evidence *e)
 	p->list = arena_array(e->arena, most + 1, sizeof(*p->list));
 	for (size_t i = 0; i < e->run_count; i++)
 		if (e->runs[i].has_log)
-			read_log(p, e, i);
+			read_log(p, e, i, unwatched);
 	for (size_t i = 0; i < e->record_count; i++)
 		claim(p, &e->records[i]);
 	find_living(p);

@@ -4,14 +4,16 @@
  *
  * Put together from the log (which images were loaded into which process, how
  * those ended that the launcher reaped) and from the records (a child of
- * fork() has no image of its own).  One process that executes another program
- * is two here: two images, two records, one pid.
+ * fork() has no image of its own), and from what ran without the shim.  One
+ * process that executes another program is two here: two images, two records,
+ * one pid.
  */
 #ifndef ANALYZER_PROCESSES_H
 #define ANALYZER_PROCESSES_H
 
 #include "analyzer/evidence.h"
 #include "analyzer/report.h"
+#include "analyzer/unwatched.h"
 
 struct process {
 	size_t run;
@@ -22,6 +24,7 @@ struct process {
 	const char *exe, *end;
 	bool watched; /* the shim was in it */
 	bool open;    /* while the log is read: not ended yet */
+	bool guessed; /* the same: known by the launcher's line alone */
 };
 
 struct processes {
@@ -29,7 +32,8 @@ struct processes {
 	size_t count;
 };
 
-void processes_find(struct processes *p, const struct evidence *e);
+void processes_find(struct processes *p, const struct evidence *e,
+		    const struct unwatched_list *unwatched);
 
 /* The process of a record. */
 const struct process *processes_of(const struct processes *p,

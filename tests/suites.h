@@ -35,7 +35,9 @@
 	ROW(columns)      \
 	ROW(printable)    \
 	ROW(options)      \
-	ROW(gate)
+	ROW(gate)         \
+	ROW(executable)   \
+	ROW(blind)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);
 SUITES(DECLARE_SUITE)

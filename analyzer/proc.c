@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHIM	"libconnleak.so"
+#define DELETED " (deleted)"
+
+static FILE *open_file(pid_t pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return fopen(path, "re");
+}
+
+/* Field 22 of /proc/PID/stat, behind a name that may hold anything. */
+uint64_t proc_start(pid_t pid)
+{
+	unsigned long long start = 0;
+	char line[1024], *at;
+	FILE *file = open_file(pid, "stat");
+
+	if (!file)
+		return 0;
+	at = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	/* A zombie has ended; only its parent has not looked yet. */
+	if (!at || at[2] == 'Z' ||
+	    sscanf(at + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+		   "%*d %*d %*d %*d %*d %llu",
+		   &start) != 1)
+		start = 0;
+	fclose(file);
+	return start;
+}
+
+static void visit_list(const char *path, proc_visit *visit, void *data)
+{
+	FILE *children = fopen(path, "re");
+	int child;
+
+	if (!children)
+		return;
+	while (fscanf(children, "%d", &child) == 1)
+		visit(data, child);
+	fclose(children);
+}
+
+/* Children belong to the thread that made them. */
+void proc_children(pid_t pid, proc_visit *visit, void *data)
+{
+	char path[128];
+	struct dirent *thread;
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	threads = opendir(path);
+	if (!threads)
+		return;
+	while ((thread = readdir(threads))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children",
+			 (int)pid, thread->d_name);
+		visit_list(path, visit, data);
+	}
+	closedir(threads);
+}
+
+static void cut_ending(char *text, const char *ending)
+{
+	const size_t length = strlen(text), end = strlen(ending);
+
+	if (length > end && !strcmp(text + length - end, ending))
+		text[length - end] = 0;
+}
+
+void proc_exe(pid_t pid, char *out, size_t size)
+{
+	char path[64];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	length = readlink(path, out, size - 1);
+	out[length > 0 ? length : 0] = 0;
+	cut_ending(out, DELETED);
+}
+
+void proc_name(pid_t pid, char *out, size_t size)
+{
+	FILE *file = open_file(pid, "comm");
+
+	out[0] = 0;
+	if (!file)
+		return;
+	if (fgets(out, (int)size, file))
+		out[strcspn(out, "\n")] = 0;
+	else
+		out[0] = 0;
+	fclose(file);
+}
+
+bool proc_is_foreign(pid_t pid)
+{
+	FILE *file = open_file(pid, "status");
+	bool foreign = false;
+	char line[256];
+	unsigned user;
+
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "Uid: %*u %u", &user) == 1) {
+			foreign = user != geteuid();
+			break;
+		}
+	fclose(file);
+	return foreign;
+}
+
+bool proc_is_libpq(const char *base)
+{
+	return !strncmp(base, "libpq", 5) &&
+	       (base[5] == '.' || base[5] == '-') && strstr(base + 5, ".so");
+}
+
+/* "START-END MODE OFFSET DEVICE INODE   PATH" */
+static void read_mapping(char *line, struct proc_maps *out)
+{
+	char *path = strchr(line, '/');
+	const char *base;
+
+	if (!path)
+		return;
+	path[strcspn(path, "\n")] = 0;
+	cut_ending(path, DELETED);
+	base = strrchr(path, '/') + 1;
+	out->shim |= !strcmp(base, SHIM);
+	out->libpq |= proc_is_libpq(base);
+}
+
+/* That of a process with other rights can be opened, but not read. */
+void proc_maps(pid_t pid, struct proc_maps *out)
+{
+	FILE *file = open_file(pid, "maps");
+	char *line = NULL;
+	size_t room = 0;
+
+	*out = (struct proc_maps){ .readable = false };
+	if (!file)
+		return;
+	while (getline(&line, &room, file) > 0) {
+		out->readable = true;
+		read_mapping(line, out);
+	}
+	free(line);
+	fclose(file);
+}
