@@ -5,18 +5,23 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "analyzer/blind.h"
 #include "analyzer/commands.h"
 #include "analyzer/evidence.h"
 #include "analyzer/folder.h"
 #include "analyzer/gate.h"
 #include "analyzer/judge.h"
 #include "analyzer/launch.h"
+#include "analyzer/printable.h"
+#include "analyzer/search_path.h"
 #include "record/format.h"
 
 struct run {
 	struct options options;
 	struct gate gate;
 	struct folder folder;
+	struct executable program;
+	struct environment environment;
 	const char *could_not; /* why nothing can be kept; NULL if it can */
 	int wait_status;       /* of the program */
 };
@@ -142,48 +147,80 @@ static int judge_run(struct run *run, struct arena *arena,
 	return combine(run, status);
 }
 
-/* NULL, and why, if no shim can be preloaded. */
-static const char *find_shim(struct arena *arena, const char **ret_error)
+/* What of the program the shim will not see, or NULL. */
+static const char *find_cause(struct run *run, struct arena *arena)
+{
+	struct executable *program = &run->program;
+	const char *why = blind_why(program);
+
+	if (program->kind <= EXECUTABLE_UNUSABLE)
+		return NULL; /* the exec will say more */
+	if (why)
+		return arena_printf(arena, "itself cannot be watched: %s; %s",
+				    why, blind_cure(program));
+	executable_find_libpq(program, arena);
+	if (program->libpq == LIBPQ_STRIPPED)
+		return "has libpq linked into it, without names: link libpq "
+		       "dynamically";
+	if (program->libpq == LIBPQ_STATIC &&
+	    !option_switch(&run->options, SETTING_STATIC_LIBPQ))
+		return "has libpq linked into it: watch it with "
+		       "--static-libpq";
+	return NULL;
+}
+
+/* A warning is no report: --quiet is not about it. */
+static void look_at_program(struct run *run, struct arena *arena)
+{
+	const char *name = run->options.operands[0], *cause;
+	const char *path = search_path_find(arena, name);
+
+	executable_look(&run->program, arena, path ? path : name);
+	cause = run->could_not ? NULL : find_cause(run, arena);
+	if (cause)
+		fprintf(stderr, "connleak: warning: %s %s\n",
+			printable_text(arena, name), cause);
+}
+
+static int prepare_environment(struct run *run, struct arena *arena,
+			       const char **ret_error)
 {
 	const char *shim = launch_find_shim(arena);
 
 	if (!shim) {
 		*ret_error = "libconnleak.so is missing: it belongs beside "
 			     "connleak or in ../lib";
-		return NULL;
+		return -ENOENT;
 	}
-	if (strpbrk(shim, " :\t\n")) {
-		*ret_error = arena_printf(
-			arena,
-			"%s cannot be preloaded: the loader takes a space or "
-			"colon for the end of a name; install connleak in "
-			"another folder",
-			shim);
-		return NULL;
-	}
-	return shim;
+	run->environment.folder = run->folder.path;
+	run->environment.limit =
+		option_text(&run->options, SETTING_RECORD_LIMIT);
+	return environment_prepare(&run->environment, arena, shim,
+				   &run->program, ret_error);
 }
 
 static int launch_run(struct run *run, struct arena *arena,
 		      const char **ret_error)
 {
-	const struct options *o = &run->options;
 	struct launch l = {
-		.program = o->operands,
-		.limit = option_text(o, SETTING_RECORD_LIMIT),
-		.wait_ms = option_duration_ms(o, SETTING_WAIT),
+		.program = run->options.operands,
+		.path = run->program.path,
+		.wait_ms = option_duration_ms(&run->options, SETTING_WAIT),
 		.folder = &run->folder,
+		.environment = run->could_not ? NULL : &run->environment,
 	};
 	int err;
 
-	if (!run->could_not && !(l.shim = find_shim(arena, ret_error))) {
+	if (!run->could_not && prepare_environment(run, arena, ret_error)) {
 		folder_close(&run->folder, false);
 		return STATUS_FAILED;
 	}
 	err = launch(&l, &run->wait_status);
+	if (!l.left)
+		environment_release(&run->environment);
 	if (err) {
 		folder_close(&run->folder, false);
-		return cannot_start(o->operands[0], err, arena, ret_error);
+		return cannot_start(l.program[0], err, arena, ret_error);
 	}
 	return judge_run(run, arena, ret_error);
 }
@@ -202,5 +239,6 @@ int command_run(int argc, char **argv, struct arena *arena,
 	launch_prepare();
 	if (make_folder(&run, arena, ret_error))
 		return STATUS_FAILED;
+	look_at_program(&run, arena);
 	return launch_run(&run, arena, ret_error);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/launch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analyzer/proc.h"
+#include "analyzer/unseen.h"
 #include "record/escape.h"
 
 #define SHIM "libconnleak.so"
@@ -74,6 +75,7 @@ static void hold_signals(sigset_t *set)
 
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
+	sigaddset(set, UNSEEN_SIGNAL);
 	for (size_t i = 0; i < PASSED_ON; i++)
 		sigaddset(set, passed_on[i]);
 	sigprocmask(SIG_BLOCK, set, &before.mask);
@@ -89,28 +91,12 @@ static void give_back_signals(void)
 	sigprocmask(SIG_SETMASK, &before.mask, NULL);
 }
 
-/* Other preloads stay, and stay first: a sanitizer's runtime insists on it. */
-static bool set_environment(const struct launch *l)
-{
-	const char *others = getenv("LD_PRELOAD");
-	char *preload;
-
-	if (!l->shim)
-		return true;
-	if (asprintf(&preload, "%s%s%s", others ? others : "",
-		     others && *others ? ":" : "", l->shim) < 0)
-		return false;
-	return !setenv("LD_PRELOAD", preload, 1) &&
-	       !setenv("CONNLEAK_DIR", l->folder->path, 1) &&
-	       !setenv("CONNLEAK_RECORD_LIMIT", l->limit, 1);
-}
-
 /* In the child: never returns.  An errno in the pipe says why not. */
 static _Noreturn void become_program(const struct launch *l, int report)
 {
 	int err = ENOMEM;
 
-	if (set_environment(l)) {
+	if (!l->environment || environment_set(l->environment)) {
 		give_back_signals();
 		execvp(l->program[0], l->program);
 		err = errno;
@@ -188,6 +174,7 @@ static void log_end(struct folder *folder, pid_t pid, int status)
 /* The tree of processes as far as it is ours to wait for. */
 struct watch {
 	struct folder *folder;
+	struct unseen *unseen; /* NULL: nothing is kept */
 	pid_t program;
 	bool ended; /* the program itself */
 	bool alone; /* nothing is left to wait for */
@@ -217,84 +204,76 @@ static void pass_on(const struct watch *w, const siginfo_t *info)
 		kill(w->program, info->si_signo);
 }
 
+static struct timespec until(uint64_t due, uint64_t now)
+{
+	const uint64_t most = UINT64_C(3600) * 1000000000;
+	const uint64_t left = due > now ? due - now : 0;
+	const uint64_t shown = left < most ? left : most;
+
+	return (struct timespec){ .tv_sec = (time_t)(shown / 1000000000),
+				  .tv_nsec = (long)(shown % 1000000000) };
+}
+
+/* One signal, or what is due; false when nothing more is to be waited for. */
+static bool wait_once(struct watch *w, const sigset_t *set, uint64_t end)
+{
+	const uint64_t now = now_ns(CLOCK_MONOTONIC);
+	const uint64_t look = unseen_due(w->unseen);
+	const struct timespec left = until(look < end ? look : end, now);
+	siginfo_t info;
+
+	if (now >= end)
+		return false;
+	if (now >= look)
+		unseen_look(w->unseen);
+	else if (sigtimedwait(set, &info, &left) > 0) {
+		if (info.si_signo == UNSEEN_SIGNAL)
+			unseen_read(w->unseen);
+		else if (info.si_signo != SIGCHLD) {
+			/* What is left is not waited for against a will. */
+			if (w->ended)
+				return false;
+			pass_on(w, &info);
+		}
+	}
+	return true;
+}
+
 /* Until the program has ended and then, for a while, the rest of its tree. */
 static void wait_for_all(struct watch *w, const sigset_t *set, uint64_t wait_ms)
 {
-	const uint64_t forever = UINT64_MAX;
-	uint64_t until = forever;
+	uint64_t end = UINT64_MAX;
 
 	for (reap(w); !w->alone; reap(w)) {
-		const uint64_t now = now_ns(CLOCK_MONOTONIC);
-		struct timespec left = { .tv_sec = 3600 };
-		siginfo_t info;
-
-		if (w->ended && until == forever && wait_ms != LAUNCH_FOREVER)
-			until = now + wait_ms * 1000000;
-		if (until != forever) {
-			if (now >= until)
-				return;
-			left.tv_sec = (time_t)((until - now) / 1000000000);
-			left.tv_nsec = (long)((until - now) % 1000000000);
-		}
-		if (sigtimedwait(set, &info, &left) <= 0 ||
-		    info.si_signo == SIGCHLD)
-			continue;
-		/* What is left is not waited for against somebody's will. */
-		if (w->ended)
-			return;
-		pass_on(w, &info);
+		if (w->ended && end == UINT64_MAX && wait_ms != LAUNCH_FOREVER)
+			end = now_ns(CLOCK_MONOTONIC) + wait_ms * 1000000;
+		if (!wait_once(w, set, end))
+			break;
 	}
+	unseen_look(w->unseen);
 }
 
-static void log_left(struct folder *folder, int pid);
-
-static void log_children(struct folder *folder, const char *path)
+/* What is still running is judged as it is now: each descendant is named. */
+static void log_left(void *data, pid_t pid)
 {
-	FILE *children = fopen(path, "re");
-	int child;
+	struct launch *l = data;
 
-	if (!children)
-		return;
-	while (fscanf(children, "%d", &child) == 1) {
-		folder_log(folder, "left %d", child);
-		log_left(folder, child);
-	}
-	fclose(children);
-}
-
-/*
- * What is still running is judged as it is now: each descendant is named.
- * Children belong to the thread that made them.
- */
-static void log_left(struct folder *folder, int pid)
-{
-	char path[128];
-	struct dirent *thread;
-	DIR *threads;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	threads = opendir(path);
-	if (!threads)
-		return;
-	while ((thread = readdir(threads))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children",
-			 pid, thread->d_name);
-		log_children(folder, path);
-	}
-	closedir(threads);
+	l->left = true;
+	folder_log(l->folder, "left %d", (int)pid);
+	proc_children(pid, log_left, l);
 }
 
 static void log_start(const struct launch *l, pid_t pid)
 {
 	char exe[4096];
 
-	if (escape_text(exe, sizeof(exe), l->program[0]) <= 0)
+	if (escape_text(exe, sizeof(exe), l->path) <= 0)
 		strcpy(exe, "?");
 	folder_log(l->folder, "start %llu %d %s",
 		   (unsigned long long)now_ns(CLOCK_REALTIME), (int)pid, exe);
 }
 
-int launch(const struct launch *l, int *ret_status)
+int launch(struct launch *l, int *ret_status)
 {
 	struct watch watch = { .folder = l->folder };
 	sigset_t set;
@@ -306,8 +285,11 @@ int launch(const struct launch *l, int *ret_status)
 	if (err)
 		return err;
 	log_start(l, watch.program);
+	watch.unseen = unseen_new(l->folder, watch.program);
 	wait_for_all(&watch, &set, l->wait_ms);
-	log_left(l->folder, getpid());
+	unseen_free(watch.unseen);
+	l->left = false;
+	proc_children(getpid(), log_left, l);
 	*ret_status = watch.status;
 	return 0;
 }

@@ -11,17 +11,20 @@
 #ifndef ANALYZER_LAUNCH_H
 #define ANALYZER_LAUNCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include "analyzer/environment.h"
 #include "analyzer/folder.h"
 
 #define LAUNCH_FOREVER UINT64_MAX
 
 struct launch {
-	char **program;	   /* and its arguments, ended by NULL */
-	const char *shim;  /* path; NULL: run it without */
-	const char *limit; /* of a record, as the shim reads it */
-	uint64_t wait_ms;  /* for descendants; or LAUNCH_FOREVER */
+	char **program;	  /* and its arguments, ended by NULL */
+	const char *path; /* of the program, for the log */
+	uint64_t wait_ms; /* for descendants; or LAUNCH_FOREVER */
 	struct folder *folder;
+	const struct environment *environment; /* NULL: leave it as it is */
+	bool left; /* set where something of it is still running */
 };
 
 /*
@@ -35,7 +38,7 @@ void launch_prepare(void);
  * Returns 0 and the program's wait status, or -errno if it could not be
  * started: -ENOENT if there is no such program.
  */
-int launch(const struct launch *l, int *ret_status)
+int launch(struct launch *l, int *ret_status)
 	__attribute__((warn_unused_result));
 
 /* The shim that belongs to this connleak, or NULL. */
