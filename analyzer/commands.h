@@ -20,6 +20,8 @@ int command_run(int argc, char **argv, struct arena *arena,
 		const char **ret_error);
 int command_report(int argc, char **argv, struct arena *arena,
 		   const char **ret_error);
+int command_doctor(int argc, char **argv, struct arena *arena,
+		   const char **ret_error);
 
 /*
  * output.c: whether all files of reports can be written, before hours are

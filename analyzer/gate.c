@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATUS_INCOMPLETE 24
 
 /* Sets the error and is the value to return. */
 #define FAIL(arena, ret_error, ...) \

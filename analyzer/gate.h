@@ -24,6 +24,8 @@
 #include "analyzer/kinds.h"
 #include "analyzer/report.h"
 
+#define STATUS_INCOMPLETE 24 /* not everything was seen */
+
 struct gate {
 	bool fails[KINDS][CLASSES + 1]; /* [CLASSES]: finding without a class */
 	bool allows[REASONS];

@@ -21,7 +21,8 @@ static const struct command_row {
 	  "judge records again: a run folder, a record" },
 	{ "diff", command_later, NULL, NULL },
 	{ "scan", command_later, NULL, NULL },
-	{ "doctor", command_later, NULL, NULL },
+	{ "doctor", command_doctor, "PROGRAM [ARG]...",
+	  "what would be seen of this program, and how" },
 	{ "help", command_help, "[COMMAND]", "what a command takes" },
 };
 #define COMMAND_ROWS (sizeof(commands) / sizeof(commands[0]))

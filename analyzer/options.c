@@ -40,6 +40,11 @@ static const struct {
 	[COMMAND_REPORT] = { 'P', true, "report", "PATH...",
 			     "Judge records again: a run's folder or a record.",
 			     "a run's folder or a record" },
+	[COMMAND_DOCTOR] = { 'D', false, "doctor", "[--] PROGRAM [ARG]...",
+			     "Say what would be seen of PROGRAM, and how, "
+			     "without running it.  The status is 0 when all "
+			     "would be seen, else 24.",
+			     "a program to look at" },
 };
 
 /* The flags of one letter: too few for a column of their own. */
@@ -398,22 +403,30 @@ static void help_option(enum setting_id id, FILE *out, struct arena *arena)
 void options_help(enum command command, FILE *out)
 {
 	struct arena arena;
+	bool any = false;
 
 	arena_init(&arena);
-	fprintf(out, "Usage: connleak %s [OPTION]... %s\n%s\n\n",
-		commands[command].name, commands[command].operands,
-		commands[command].purpose);
+	fprintf(out, "Usage: connleak %s [OPTION]... %s\n",
+		commands[command].name, commands[command].operands);
+	columns_wrap(out, commands[command].purpose, 0, 0);
+	fputc('\n', out);
 	for (int i = 0; i < SETTINGS; i++) {
 		const enum setting_id id = (enum setting_id)i;
 
 		if (settings[i].state == READY && *settings[i].flag &&
-		    belongs_to(id, command))
+		    belongs_to(id, command)) {
 			help_option(id, out, &arena);
+			any = true;
+		}
 	}
-	fprintf(out, "  -h, --help%*sshow this\n\n", HELP_COLUMN - 12, "");
-	columns_wrap(out,
-		     "In brackets: the default, if there is one, and the "
-		     "variable that is read where the option is not given.",
-		     0, 0);
+	fprintf(out, "  -h, --help%*sshow this\n", HELP_COLUMN - 12, "");
+	if (any) {
+		fputc('\n', out);
+		columns_wrap(out,
+			     "In brackets: the default, if there is one, and "
+			     "the variable that is read where the option is "
+			     "not given.",
+			     0, 0);
+	}
 	arena_release(&arena);
 }
