@@ -23,27 +23,45 @@ static const char *const runtimes[] = {
 	"libclang_rt.lsan", "libclang_rt.hwasan",
 };
 
+/* `window` has the `filled` bytes that lie in the file at `start`. */
 struct file {
 	int fd;
 	image_header header;
+	uint64_t start;
+	size_t filled;
+	char window[512]; /* small things lie close together */
 };
 
-static bool read_at(const struct file *file, uint64_t offset, void *out,
-		    size_t size)
+static bool is_in_window(const struct file *file, uint64_t offset, size_t size)
 {
-	return pread(file->fd, out, size, (off_t)offset) == (ssize_t)size;
+	return offset >= file->start && offset - file->start <= file->filled &&
+	       size <= file->filled - (offset - file->start);
 }
 
-static bool read_segment(const struct file *file, unsigned i,
-			 image_segment *out)
+/* No more at a time than fits into the window. */
+static bool read_at(struct file *file, uint64_t offset, void *out, size_t size)
+{
+	if (!is_in_window(file, offset, size)) {
+		const ssize_t got = pread(file->fd, file->window,
+					  sizeof(file->window), (off_t)offset);
+
+		file->start = offset;
+		file->filled = got > 0 ? (size_t)got : 0;
+	}
+	if (!is_in_window(file, offset, size))
+		return false;
+	memcpy(out, file->window + (offset - file->start), size);
+	return true;
+}
+
+static bool read_segment(struct file *file, unsigned i, image_segment *out)
 {
 	return i < file->header.e_phnum &&
 	       read_at(file, file->header.e_phoff + i * sizeof(*out), out,
 		       sizeof(*out));
 }
 
-static bool find_segment(const struct file *file, uint32_t type,
-			 image_segment *out)
+static bool find_segment(struct file *file, uint32_t type, image_segment *out)
 {
 	for (unsigned i = 0; read_segment(file, i, out); i++)
 		if (out->p_type == type)
@@ -52,7 +70,7 @@ static bool find_segment(const struct file *file, uint32_t type,
 }
 
 /* Where in the file lies what is mapped at `address`; 0 if nowhere. */
-static uint64_t offset_of(const struct file *file, uint64_t address)
+static uint64_t offset_of(struct file *file, uint64_t address)
 {
 	image_segment segment;
 
@@ -64,7 +82,7 @@ static uint64_t offset_of(const struct file *file, uint64_t address)
 }
 
 /* The value of the first dynamic entry of a kind from `*index` on. */
-static bool next_dynamic(const struct file *file, const image_segment *dynamic,
+static bool next_dynamic(struct file *file, const image_segment *dynamic,
 			 int64_t tag, unsigned *index, uint64_t *ret_value)
 {
 	image_dynamic entry;
@@ -97,8 +115,7 @@ static bool is_runtime(const char *name)
 }
 
 /* Never a part of its caller: that would take the stack of both at once. */
-__attribute__((noinline)) static void find_runtime(const struct file *file,
-						   char *out)
+__attribute__((noinline)) static void find_runtime(struct file *file, char *out)
 {
 	image_segment dynamic;
 	uint64_t strings, name;
@@ -129,8 +146,7 @@ static bool is_our_loader(const char *path)
 }
 
 /* Of an ELF file.  Not inline either. */
-__attribute__((noinline)) static enum image_kind
-kind_of(const struct file *file)
+__attribute__((noinline)) static enum image_kind kind_of(struct file *file)
 {
 	const unsigned char *ident = file->header.e_ident;
 	char loader[64] = { 0 };
@@ -203,8 +219,9 @@ static int look_once(const char *path, char *head, struct image *out)
 		return -errno;
 	if (!S_ISREG(about.st_mode))
 		return -EACCES;
-	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS))
-		return -errno;
+	/* A sandbox may refuse the question itself. */
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) && errno == EACCES)
+		return -EACCES;
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		out->kind = IMAGE_UNREADABLE;

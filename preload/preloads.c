@@ -2,6 +2,7 @@
 #include "preload/preloads.h"
 
 #include <alloca.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -103,7 +104,9 @@ bool preloads_reaches_shim(char *const *environment)
 	path = alloca(name.length + 1);
 	memcpy(path, name.at, name.length);
 	path[name.length] = 0;
-	return !faccessat(AT_FDCWD, path, R_OK, AT_EACCESS);
+	/* A sandbox may refuse the question itself: that is no answer. */
+	return !faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) ||
+	       (errno != ENOENT && errno != EACCES && errno != ENOTDIR);
 }
 
 static bool changes(const char *value, const struct preloads_change *change)

@@ -124,6 +124,23 @@ START_TEST(an_environment_that_is_not_ours_stays_as_it_is)
 }
 END_TEST
 
+START_TEST(what_is_too_much_for_a_stack_stays_as_it_is)
+{
+	struct preloads_change what = { .drop = true, .runtime = "" };
+	static char *many[8194], long_one[70000] = "LD_PRELOAD=libconnleak.so:";
+
+	many[0] = "LD_PRELOAD=libconnleak.so";
+	for (int i = 1; i < 8193; i++)
+		many[i] = "X=1";
+	ck_assert_uint_eq(preloads_room(many, &what), 0);
+	many[8192] = NULL;
+	ck_assert_uint_gt(preloads_room(many, &what), 0);
+	memset(long_one + strlen(long_one), 'x', 66000);
+	many[0] = long_one;
+	ck_assert_uint_eq(preloads_room(many, &what), 0);
+}
+END_TEST
+
 START_TEST(a_runtime_is_forgotten_in_place)
 {
 	char preload[] = "LD_PRELOAD=libasan.so.8:/a/libconnleak.so:b.so";
@@ -166,6 +183,7 @@ Suite *preloads_suite(void)
 	tcase_add_test(test, the_shim_is_dropped_and_nothing_else);
 	tcase_add_test(test, a_runtime_comes_first_unless_it_is_there);
 	tcase_add_test(test, an_environment_that_is_not_ours_stays_as_it_is);
+	tcase_add_test(test, what_is_too_much_for_a_stack_stays_as_it_is);
 	tcase_add_test(test, a_runtime_is_forgotten_in_place);
 	tcase_add_test(test, only_a_runtime_in_front_is_forgotten);
 	suite_add_tcase(suite, test);

@@ -85,6 +85,8 @@ test_a_file_without_interpreter_is_the_shells_where_libc_says_so() {
 	expect_equal "$(cat out)" "read by a shell"
 	execs execv ./script
 	expect_equal "$(cat out)" "execv: ENOEXEC"
+	same_as_without env -i ./script
+	expect_logged "bare $PWD/./script"
 }
 
 search() { # PATH HOW OUTPUT
@@ -323,13 +325,4 @@ test_a_sanitizer_reports_as_without() {
 	expect_equal "$(grep -o 'ERROR: .* on ' err)" \
 		"$(grep -o 'ERROR: .* on ' plain)"
 	expect_equal "$(grep -c '' err)" "$(grep -c '' plain)" "lines"
-}
-
-test_a_large_environment_is_left_as_it_is() {
-	build_printer foreign cc -m32 || skip "no cc -m32: make setup-clients"
-	./foreign >/dev/null || skip "programs of 32 bits do not run here"
-	for i in $(seq 9000); do printf 'export V%d=%d\n' "$i" "$i"; done >many
-	"$CONNLEAK" run -o run --quiet --allow all -- \
-		sh -c '. ./many; exec ./foreign' 2>err | grep -c '^V[0-9]' >out
-	expect_equal "$(cat out)" 9000
 }
