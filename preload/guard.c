@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static _Thread_local unsigned depth;
+
 void guard_enter(struct guard *g)
 {
 	static const uint64_t all = ~(uint64_t)0;
@@ -16,12 +18,19 @@ void guard_enter(struct guard *g)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &g->signals,
 		sizeof(all));
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &g->cancel_state);
+	depth++;
 }
 
 void guard_leave(const struct guard *g)
 {
+	depth--;
 	pthread_setcancelstate(g->cancel_state, NULL);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->signals, NULL,
 		sizeof(g->signals));
 	errno = g->error;
+}
+
+bool guard_is_inside(void)
+{
+	return depth;
 }

@@ -8,10 +8,15 @@
  * leave it locked for ever; and they keep thread cancellation out, since open
  * and write are cancellation points.  The program's own libpq call is never
  * made inside: there everything is as without us.
+ *
+ * What the shim calls in between may be another preload's, which may call the
+ * shim: a hook that finds itself inside passes its call on, since this thread
+ * may have our locks.
  */
 #ifndef PRELOAD_GUARD_H
 #define PRELOAD_GUARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct guard {
@@ -22,5 +27,6 @@ struct guard {
 
 void guard_enter(struct guard *g);
 void guard_leave(const struct guard *g);
+bool guard_is_inside(void);
 
 #endif

@@ -86,7 +86,8 @@ __attribute__((constructor)) static void load(int argc, char **argv,
 
 bool lifecycle_has_begun(void)
 {
-	return atomic_load_explicit(&state, memory_order_acquire) == AT_WORK;
+	return atomic_load_explicit(&state, memory_order_acquire) == AT_WORK &&
+	       !guard_is_inside();
 }
 
 /*
@@ -95,6 +96,8 @@ bool lifecycle_has_begun(void)
  */
 bool lifecycle_ready(void)
 {
+	if (guard_is_inside())
+		return false;
 	if (atomic_load_explicit(&state, memory_order_acquire) <= BEGINNING &&
 	    begin_once(environ) && lifecycle_has_begun() &&
 	    gettid() == getpid())

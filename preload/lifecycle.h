@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /*
- * True if the shim is at work.  Every hook asks: the constructor of a library
- * may connect before our own constructor has run.
+ * True if the shim is at work, and this call is not its own (guard.h).  Every
+ * hook asks: the constructor of a library may connect before our own
+ * constructor has run.
  */
 bool lifecycle_ready(void);
 

@@ -69,8 +69,10 @@ START_TEST(inside_a_guard_no_handler_runs_and_errno_comes_back)
 	guard_enter(&guard);
 	raise(SIGUSR1);
 	ck_assert_int_eq(caught, 0);
+	ck_assert(guard_is_inside());
 	errno = 44;
 	guard_leave(&guard);
+	ck_assert(!guard_is_inside());
 	ck_assert_int_eq(errno, 33);
 	ck_assert_int_eq(caught, SIGUSR1);
 }
