@@ -30,6 +30,16 @@ static struct {
 	struct sigaction child, pipe, size;
 } before;
 
+/* NULL if it is not there. */
+static const char *real_path(struct arena *arena, const char *path)
+{
+	char *real = realpath(path, NULL);
+	const char *kept = real ? arena_strdup(arena, real) : NULL;
+
+	free(real);
+	return kept;
+}
+
 const char *launch_find_shim(struct arena *arena)
 {
 	static const char *const places[] = { "", "../lib/", "../lib/connleak/",
@@ -47,7 +57,7 @@ const char *launch_find_shim(struct arena *arena)
 			arena_printf(arena, "%s%s" SHIM, self, places[i]);
 
 		if (!access(path, R_OK))
-			return realpath(path, NULL);
+			return real_path(arena, path);
 	}
 	return NULL;
 }
