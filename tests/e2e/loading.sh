@@ -101,6 +101,40 @@ test_a_preload_that_wraps_dlsym() {
 		do:a:open do:a:close
 }
 
+# What connleak itself calls comes by there too, with its locks held.
+test_a_preload_that_asks_for_the_next_at_every_call() {
+	make_told -DBY_NAME='"libpq-one.so"'
+	make_module asker.so <<-END
+		#include <dlfcn.h>
+		#include <fcntl.h>
+		#include <pthread.h>
+		#include <sys/mman.h>
+		#include <unistd.h>
+		#define WRAP(type, name, params, args)                 \\
+			type name params                               \\
+			{                                              \\
+				type(*next) params;                    \\
+				*(void **)&next = dlsym(RTLD_NEXT, #name); \\
+				dlsym(RTLD_DEFAULT, "PQfinish");       \\
+				dlclose(dlopen("libm.so.6", RTLD_NOW)); \\
+				return next args;                      \\
+			}
+		WRAP(int, open, (const char *a, int b, ...), (a, b, 0600))
+		WRAP(int, close, (int a), (a))
+		WRAP(ssize_t, write, (int a, const void *b, size_t c), (a, b, c))
+		WRAP(ssize_t, read, (int a, void *b, size_t c), (a, b, c))
+		WRAP(int, ftruncate, (int a, off_t b), (a, b))
+		WRAP(int, posix_fallocate, (int a, off_t b, off_t c), (a, b, c))
+		WRAP(void *, mmap, (void *a, size_t b, int c, int d, int e, off_t f),
+		     (a, b, c, d, e, f))
+		WRAP(int, munmap, (void *a, size_t b), (a, b))
+		WRAP(int, link, (const char *a, const char *b), (a, b))
+		WRAP(int, unlink, (const char *a), (a))
+	END
+	beside "$PWD/asker.so" 1 1 0 "$BUILD/tests/programs/calls" connectdb
+	beside "$PWD/asker.so" 5 4 0 ./host load:a:./a.so do:a:open do:a:every
+}
+
 test_a_program_that_defines_dlopen() {
 	make_libpq libpq-one.so one
 	make_plugin a libpq-one.so
