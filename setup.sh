@@ -42,6 +42,9 @@ clients=( # one of PostgreSQL's clients is a line here
 	gdal-bin
 	postgresql-server-dev-15 # what its static libpq is linked to
 	gcc-multilib musl-tools busybox-static # programs the shim cannot watch
+	# what else may ride along in a program
+	libjemalloc2 libtcmalloc-minimal4 libgoogle-perftools4 libeatmydata1
+	clang libclang-rt-dev # and its sanitizers
 )
 
 usage() {
