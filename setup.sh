@@ -41,7 +41,8 @@ clients=( # one of PostgreSQL's clients is a line here
 	libzdb-dev
 	gdal-bin
 	postgresql-server-dev-15 # what its static libpq is linked to
-	gcc-multilib musl-tools busybox-static # programs the shim cannot watch
+	gcc-multilib musl-tools # programs that another loader loads
+	busybox-static sudo	# tools that cannot be watched
 	# what else may ride along in a program
 	libjemalloc2 libtcmalloc-minimal4 libgoogle-perftools4 libeatmydata1
 	clang libclang-rt-dev # and its sanitizers

@@ -101,13 +101,6 @@ test_a_report_that_cannot_be_written() {
 		--json no/where record.rec
 }
 
-test_a_build_in_a_folder_that_ld_preload_cannot_name() {
-	mkdir 'a b'
-	cp "$CONNLEAK" "$BUILD/libconnleak.so" 'a b'
-	CONNLEAK="$PWD/a b/connleak"
-	refused 'a b/libconnleak.so cannot be preloaded' run true
-}
-
 test_help_and_version() {
 	"$CONNLEAK" help >out
 	expect_line out 'connleak run'
