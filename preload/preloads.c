@@ -29,12 +29,12 @@ static struct name next_name(const char *text)
 	return name;
 }
 
-static bool is_shim(struct name name)
+static bool is_called(struct name name, const char *base)
 {
-	const size_t length = sizeof(PRELOADS_SHIM) - 1;
+	const size_t length = strlen(base);
 
 	if (name.length < length ||
-	    memcmp(name.at + name.length - length, PRELOADS_SHIM, length))
+	    memcmp(name.at + name.length - length, base, length))
 		return false;
 	return name.length == length ||
 	       name.at[name.length - length - 1] == '/';
@@ -44,17 +44,18 @@ static struct name find_shim(const char *value)
 {
 	struct name name = next_name(value);
 
-	while (name.at && !is_shim(name))
+	while (name.at && !is_called(name, PRELOADS_SHIM))
 		name = next_name(name.at + name.length);
 	return name;
 }
 
+/* In whatever folder: `wanted` is a library's name, or its path. */
 static bool has_name(const char *value, const char *wanted)
 {
+	const char *slash = strrchr(wanted, '/');
 	struct name name = next_name(value);
 
-	while (name.at && (strlen(wanted) != name.length ||
-			   memcmp(name.at, wanted, name.length)))
+	while (name.at && !is_called(name, slash ? slash + 1 : wanted))
 		name = next_name(name.at + name.length);
 	return name.at != NULL;
 }
