@@ -75,11 +75,15 @@ const char *blind_evidence(struct arena *arena, const struct executable *file)
 	return NULL;
 }
 
-/* Programs that are told of in one line. */
+/* What was seen says more than what a file could do. */
+enum rank { RANK_CONNECTED, RANK_LOADED, RANK_FILE };
+
+/* Processes of one program that are told of in one line. */
 struct group {
 	const char *exe;
 	const struct reason *reason;
-	const char *evidence; /* NULL: a note */
+	const char *evidence; /* the best; NULL: a note */
+	enum rank rank;	      /* of that */
 	int pid;	      /* of the first */
 	unsigned long count;
 };
@@ -96,6 +100,14 @@ static bool same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
+/* Whom a watched program is connected to is told one by one. */
+static bool is_alike(const struct group *a, const struct group *b)
+{
+	return same(a->exe, b->exe) && a->reason == b->reason &&
+	       !a->evidence == !b->evidence &&
+	       (a->reason->why || same(a->evidence, b->evidence));
+}
+
 static void add(struct blind *b, const struct group *new)
 {
 	struct arena *arena = &b->report->arena;
@@ -103,12 +115,14 @@ static void add(struct blind *b, const struct group *new)
 	for (size_t i = 0; i < b->group_count; i++) {
 		struct group *group = &b->groups[i];
 
-		if (same(group->exe, new->exe) &&
-		    group->reason == new->reason &&
-		    same(group->evidence, new->evidence)) {
-			group->count++;
-			return;
+		if (!is_alike(group, new))
+			continue;
+		if (new->evidence &&new->rank < group->rank) {
+			group->evidence = new->evidence;
+			group->rank = new->rank;
 		}
+		group->count++;
+		return;
 	}
 	b->groups = arena_grow(arena, b->groups, b->group_count,
 			       sizeof(*b->groups));
@@ -117,20 +131,26 @@ static void add(struct blind *b, const struct group *new)
 }
 
 /* What the launcher saw of it, while it ran. */
-static const char *evidence_seen(struct blind *b, const struct unwatched *u)
+static void find_seen(struct blind *b, const struct unwatched *u,
+		      struct group *group)
 {
 	const struct log *log = &b->evidence->runs[u->run].log;
 
 	for (size_t i = 0; i < u->evidence_count; i++) {
 		const char *evidence = u->evidence[i];
 
-		if (!strcmp(evidence, "libpq"))
-			return "libpq was loaded into it";
-		if (address_is_postgres(evidence, log))
-			return arena_printf(&b->report->arena,
-					    "it was connected to %s", evidence);
+		if (address_is_postgres(evidence, log)) {
+			group->evidence = arena_printf(&b->report->arena,
+						       "it was connected to %s",
+						       evidence);
+			group->rank = RANK_CONNECTED;
+			return;
+		}
+		if (!strcmp(evidence, "libpq")) {
+			group->evidence = "libpq was loaded into it";
+			group->rank = RANK_LOADED;
+		}
 	}
-	return NULL;
 }
 
 /*
@@ -143,16 +163,17 @@ static bool may_not_have_loaded(const struct unwatched *u)
 	       executable_can_preload(u->file);
 }
 
-static const char *evidence_of(struct blind *b, const struct unwatched *u)
+static void find_evidence(struct blind *b, const struct unwatched *u,
+			  struct group *group)
 {
-	const char *seen = evidence_seen(b, u);
-
-	if (seen)
-		return seen;
+	find_seen(b, u, group);
+	if (group->evidence)
+		return;
 	executable_find_libpq(u->file, b->evidence->arena);
-	return may_not_have_loaded(u)
-		       ? NULL
-		       : blind_evidence(&b->report->arena, u->file);
+	if (may_not_have_loaded(u))
+		return;
+	group->evidence = blind_evidence(&b->report->arena, u->file);
+	group->rank = RANK_FILE;
 }
 
 static const struct reason *why_unwatched(const struct unwatched *u)
@@ -170,13 +191,13 @@ static const struct reason *why_unwatched(const struct unwatched *u)
 
 static void add_unwatched(struct blind *b, const struct unwatched *u)
 {
-	const struct group group = {
+	struct group group = {
 		.exe = u->event->exe,
 		.reason = why_unwatched(u),
-		.evidence = evidence_of(b, u),
 		.pid = u->event->pid,
 	};
 
+	find_evidence(b, u, &group);
 	add(b, &group);
 }
 

@@ -44,9 +44,9 @@ const char *text_path(const struct text *t, const char *path)
 
 /* What the reader can do about a gap. */
 static const char *const advice[REASONS] = {
-	[REASON_BLIND] = "What it did with PostgreSQL is not in this report.  "
-			 "Follow the cure, or accept the gap with --allow "
-			 "blind.",
+	[REASON_BLIND] = ("What it did with PostgreSQL is not in this report.  "
+			  "Follow the cure, or accept the gap with --allow "
+			  "blind."),
 	[REASON_LOST] = "The counts may be too low.  Give records room "
 			"(--record-limit, disk space), or accept the gap with "
 			"--allow lost.",

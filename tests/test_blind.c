@@ -141,6 +141,15 @@ START_TEST(one_program_in_many_processes_is_one_line)
 }
 END_TEST
 
+START_TEST(what_was_seen_of_one_process_is_told_of_all)
+{
+	judge_log(SHELL "bare 8 6 20 %/client\nbare 9 6 20 %/client\n"
+			"unseen 9 6 libpq /usr/bin/perl\n");
+	check_blind("2 processes of ");
+	check_blind("libpq was loaded into it");
+}
+END_TEST
+
 START_TEST(what_the_shim_is_in_afterwards_was_watched)
 {
 	judge_log(SHELL "exec 8 6 20 %/linked\nimage 8 6 21 %/linked\n"
@@ -320,6 +329,7 @@ Suite *blind_suite(void)
 	tcase_add_test(t, another_environment_hides_what_could_be_watched);
 	tcase_add_test(t, being_linked_with_libpq_is_evidence);
 	tcase_add_test(t, one_program_in_many_processes_is_one_line);
+	tcase_add_test(t, what_was_seen_of_one_process_is_told_of_all);
 	tcase_add_test(t, the_program_itself_may_be_unwatched);
 
 	t = add_case(suite, "no false alarm");
