@@ -12,6 +12,7 @@
 #define STRINGS_MAX  (1u << 24)
 /* More of these a file has only to keep its reader busy. */
 #define SEGMENTS_MAX 128
+#define SEARCHED_MAX (UINT64_C(1) << 28) /* bytes of a segment */
 #define DYNAMIC_MAX  4096
 
 static int count_segments(const struct elf_file *f)
@@ -219,7 +220,9 @@ bool elf_file_is_stripped(const struct elf_file *f)
 static bool segment_contains(const struct elf_file *f, const GElf_Phdr *segment,
 			     const char *text, char *chunk)
 {
-	const GElf_Xword size = segment->p_filesz;
+	const GElf_Xword size = segment->p_filesz < SEARCHED_MAX
+					? segment->p_filesz
+					: SEARCHED_MAX;
 	const size_t length = strlen(text);
 
 	for (GElf_Xword at = 0; at < size; at += CHUNK - LONGEST_TEXT) {

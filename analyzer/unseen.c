@@ -11,10 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "analyzer/address.h"
 #include "analyzer/proc.h"
-#include "analyzer/sockets.h"
-#include "record/escape.h"
+#include "analyzer/sights.h"
 #include "record/format.h"
 #include "record/log.h"
 
@@ -23,7 +21,6 @@
 #define SHARE	     50 /* a look is followed by so many pauses */
 #define BLINDLY	     (1000 * MILLISECOND) /* if nobody says that the log grew */
 #define SETTLED	     (40 * MILLISECOND)	  /* an exec has happened or failed */
-#define OTHERS	     16 /* addresses of a process that may be PostgreSQL's */
 #define PIECE	     65536
 #define SUSPECTS_MAX 65536
 
@@ -33,23 +30,12 @@ struct suspect {
 	uint64_t start, since;
 };
 
-/* A line that was written; forgotten when the process is gone. */
-struct told {
-	pid_t pid;
-	uint64_t start, hash;
-	unsigned look; /* the last in which the process was there */
-	bool other;    /* an address like any */
-};
-
 struct unseen {
-	struct folder *folder;
 	int log, notify; /* -1 if there is none */
 	off_t at;	 /* in the log; all before it was read */
 	struct suspect *suspects;
 	size_t suspect_count;
-	struct told *told;
-	size_t told_count;
-	unsigned look;
+	struct sights sights;
 	size_t running; /* unwatched processes, when last looked */
 	uint64_t due;
 };
@@ -126,7 +112,7 @@ struct unseen *unseen_new(struct folder *folder, pid_t program)
 	if (!u)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/" RECORD_LOG, folder->path);
-	u->folder = folder;
+	u->sights.folder = folder;
 	u->at = sizeof(RECORD_LOG_FIRST);
 	u->notify = watch_log(path);
 	u->log = open(path, O_RDONLY | O_CLOEXEC);
@@ -146,7 +132,7 @@ void unseen_free(struct unseen *u)
 	if (u->log >= 0)
 		close(u->log);
 	free(u->suspects);
-	free(u->told);
+	sights_release(&u->sights);
 	free(u);
 }
 
@@ -209,126 +195,19 @@ uint64_t unseen_due(const struct unseen *u)
 	return u ? u->due : UNSEEN_NEVER;
 }
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	do
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	while (*text++);
-	return hash;
-}
-
-/* Whether it is the first time that this is said of the process. */
-static bool is_news(struct unseen *u, const struct told *new)
-{
-	struct told *larger;
-
-	for (size_t i = 0; i < u->told_count; i++) {
-		struct told *told = &u->told[i];
-
-		if (told->pid == new->pid && told->start == new->start &&
-		    told->hash == new->hash)
-			return false;
-	}
-	larger = reallocarray(u->told, u->told_count + 1, sizeof(*larger));
-	if (!larger)
-		return false;
-	u->told = larger;
-	u->told[u->told_count++] = *new;
-	return true;
-}
-
-static size_t count_others(const struct unseen *u, const struct told *new)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < u->told_count; i++)
-		count += u->told[i].other && u->told[i].pid == new->pid &&
-			 u->told[i].start == new->start;
-	return count;
-}
-
-/* A process without the shim, while it is looked at. */
-struct sight {
-	struct unseen *u;
-	pid_t pid;
-	uint64_t start;
-	char exe[4096];
-};
-
-static void tell(struct sight *s, const char *evidence, bool other)
-{
-	const uint64_t seed = UINT64_C(0xcbf29ce484222325);
-	char exe[4096], what[1024];
-	struct told new = {
-		.pid = s->pid,
-		.start = s->start,
-		.hash = hash_text(hash_text(seed, s->exe), evidence),
-		.look = s->u->look,
-		.other = other,
-	};
-
-	if (!is_news(s->u, &new) ||
-	    escape_text(what, sizeof(what), evidence) <= 0)
-		return;
-	if (escape_text(exe, sizeof(exe), s->exe) <= 0)
-		strcpy(exe, "?");
-	folder_log(s->u->folder, "unseen %d %llu %s %s", (int)s->pid,
-		   (unsigned long long)s->start, what, exe);
-}
-
-/* Of the rest, which only a `peer` can make PostgreSQL's, not all are kept. */
-static void tell_address(void *data, const char *address)
-{
-	struct sight *s = data;
-	const struct told key = { .pid = s->pid, .start = s->start };
-
-	if (address_is_usual(address))
-		tell(s, address, false);
-	else if (strncmp(address, "tcp:", 4) != 0)
-		return;
-	else if (count_others(s->u, &key) < OTHERS)
-		tell(s, address, true);
-	else
-		tell(s, "more", false);
-}
-
-static void keep_told(struct unseen *u, pid_t pid, uint64_t start)
-{
-	for (size_t i = 0; i < u->told_count; i++)
-		if (u->told[i].pid == pid && u->told[i].start == start)
-			u->told[i].look = u->look;
-}
-
-static void describe(struct sight *s, const struct proc_maps *maps)
-{
-	s->exe[0] = 0;
-	if (maps->readable)
-		proc_exe(s->pid, s->exe, sizeof(s->exe));
-	if (!s->exe[0])
-		proc_name(s->pid, s->exe, sizeof(s->exe));
-	if (!s->exe[0])
-		return;
-	tell(s, "none", false);
-	if (maps->libpq)
-		tell(s, "libpq", false);
-	sockets_list(s->pid, tell_address, s);
-}
-
 /*
  * One of our own user that hides itself (prctl) may well be watched: nothing
  * can be said of it.
  */
 static void look_at(struct unseen *u, pid_t pid, uint64_t start)
 {
-	struct sight sight = { .u = u, .pid = pid, .start = start };
 	struct proc_maps maps;
 
 	proc_maps(pid, &maps);
 	if (maps.shim || (!maps.readable && !proc_is_foreign(pid)))
 		return;
 	u->running++;
-	keep_told(u, pid, start);
-	describe(&sight, &maps);
+	sights_add(&u->sights, pid, start, &maps);
 }
 
 static void visit(void *data, pid_t pid)
@@ -340,16 +219,11 @@ static void visit(void *data, pid_t pid)
 	proc_children(pid, visit, data);
 }
 
-static void forget(struct unseen *u)
+static void forget_settled(struct unseen *u)
 {
 	const uint64_t now = now_ns();
 	size_t kept = 0;
 
-	for (size_t i = 0; i < u->told_count; i++)
-		if (u->told[i].look == u->look)
-			u->told[kept++] = u->told[i];
-	u->told_count = kept;
-	kept = 0;
 	for (size_t i = 0; i < u->suspect_count; i++)
 		if (now - u->suspects[i].since < SETTLED)
 			u->suspects[kept++] = u->suspects[i];
@@ -364,9 +238,10 @@ void unseen_look(struct unseen *u)
 	unseen_read(u);
 	if (!u || u->due == UNSEEN_NEVER)
 		return;
-	u->look++;
 	u->running = 0;
+	sights_begin_look(&u->sights);
 	proc_children(getpid(), visit, u);
-	forget(u);
+	sights_end_look(&u->sights);
+	forget_settled(u);
 	plan(u, SHARE * (now_ns() - before));
 }

@@ -37,7 +37,8 @@
 	ROW(options)      \
 	ROW(gate)         \
 	ROW(executable)   \
-	ROW(blind)
+	ROW(blind)        \
+	ROW(proc)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);
 SUITES(DECLARE_SUITE)
