@@ -47,6 +47,7 @@ static void fill_handle(struct arena *arena, const struct reader *reader,
 
 	memset(out, 0, sizeof(*out));
 	out->pid = header->pid;
+	out->process = process ? process->number : SIZE_MAX;
 	out->tid = slot->tid;
 	out->backend_pid = slot->backend_pid;
 	out->acquired_at = header->started_ns + slot->acquired_ns;

@@ -249,6 +249,8 @@ void processes_find(struct processes *p, const struct evidence *e,
 		claim(p, &e->records[i]);
 	find_living(p);
 	drop_unknown(p);
+	for (size_t i = 0; i < p->count; i++)
+		p->list[i].number = i;
 }
 
 const struct process *processes_of(const struct processes *p,

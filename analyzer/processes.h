@@ -16,7 +16,7 @@
 #include "analyzer/unwatched.h"
 
 struct process {
-	size_t run;
+	size_t run, number; /* in the list */
 	int pid;
 	uint64_t start;	   /* ticks since boot */
 	uint64_t began_ns; /* of the image, since the epoch; 0 if unknown */

@@ -54,6 +54,7 @@ struct report_stack {
 
 struct report_handle {
 	int pid, tid, backend_pid;
+	size_t process; /* which of the report's; beyond them: unknown */
 	const char *host, *port, *dbname, *user;
 	const char *pool, *held_by;
 	uint64_t acquired_at; /* nanoseconds since the epoch */

@@ -91,24 +91,21 @@ static const char *server_of(const struct text *t,
 			    *dbname ? "/" : "", dbname);
 }
 
-static const char *process_of(const struct text *t, int pid)
+static const char *process_of(const struct text *t,
+			      const struct report_handle *handle)
 {
-	const struct report *report = t->report;
+	const struct report_process *process;
 	const char *exe;
 
-	if (!pid)
+	if (!handle->pid)
 		return NULL;
-	for (size_t i = 0; i < report->process_count; i++) {
-		const struct report_process *process = &report->processes[i];
-
-		if (process->pid != pid)
-			continue;
-		exe = text_safe(t, naming_base(process->exe), "");
-		return arena_printf(t->arena, "%d%s%s (%s)", pid,
-				    *exe ? " " : "", exe,
-				    text_safe(t, process->end, "unknown end"));
-	}
-	return arena_printf(t->arena, "%d", pid);
+	if (handle->process >= t->report->process_count)
+		return arena_printf(t->arena, "%d", handle->pid);
+	process = &t->report->processes[handle->process];
+	exe = text_safe(t, naming_base(process->exe), "");
+	return arena_printf(t->arena, "%d%s%s (%s)", handle->pid,
+			    *exe ? " " : "", exe,
+			    text_safe(t, process->end, "unknown end"));
 }
 
 /* The most significant two units, rounded. */
@@ -188,7 +185,7 @@ static void write_handles(const struct text *t,
 		const struct report_handle *handle = &finding->handles[i];
 
 		distinct_add(&servers, server_of(t, handle));
-		distinct_add(&processes, process_of(t, handle->pid));
+		distinct_add(&processes, process_of(t, handle));
 		if (handle->backend_pid)
 			distinct_add(&backends,
 				     arena_printf(t->arena, "%d",

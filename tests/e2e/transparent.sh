@@ -81,6 +81,12 @@ test_a_program_that_executes_another_is_two_images() {
 	json report.json '[.processes[].pid] | unique | length' 1
 }
 
+test_a_finding_names_the_image_that_leaked_and_not_the_one_before() {
+	expect_status 23 leak_run env "$BUILD/samples/leak_in_error_path" >out
+	json report.json '[.processes[].pid] | unique | length' 1
+	expect_line report.txt 'process +[0-9]+ leak_in_error_path \(exit 0\)'
+}
+
 test_other_preloads_stay() {
 	# shellcheck disable=SC2016 # the inner shell is to say it
 	LD_PRELOAD=libm.so.6 leak_run --allow no-libpq \
