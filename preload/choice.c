@@ -6,8 +6,9 @@
 
 #define BINDINGS 256 /* callers remembered; others are looked at each time */
 
-/* What a caller's object was bound to; never changed once it is published. */
+/* What a caller's object was bound to; all else is written once, before. */
 struct binding {
+	_Atomic(bool) gone; /* it was unloaded */
 	const void *object;
 	uintptr_t start, end; /* of the caller's object */
 	const struct libpq *copy;
@@ -33,7 +34,8 @@ static const struct libpq *remembered(const struct dl_find_object *caller)
 	while (i--) {
 		const struct binding *b = &choice.bindings[i];
 
-		if (b->object == caller->dlfo_link_map &&
+		if (!atomic_load(&b->gone) &&
+		    b->object == caller->dlfo_link_map &&
 		    b->start == (uintptr_t)caller->dlfo_map_start &&
 		    b->end == (uintptr_t)caller->dlfo_map_end)
 			return is_alive(b->copy) &&
@@ -58,6 +60,22 @@ static void remember(const struct dl_find_object *caller,
 	b->copy = copy;
 	b->copy_start = copy->start;
 	atomic_store_explicit(&choice.count, i + 1, memory_order_release);
+}
+
+static bool is_there(const struct binding *b)
+{
+	for (size_t i = 0; i < objects_count(); i++)
+		if (objects_at(i)->link_map == b->object &&
+		    objects_at(i)->start == b->start)
+			return true;
+	return false;
+}
+
+void choice_refresh(void)
+{
+	for (unsigned i = 0; i < choice.count; i++)
+		if (!is_there(&choice.bindings[i]))
+			atomic_store(&choice.bindings[i].gone, true);
 }
 
 void choice_set_global(const void *address)
@@ -134,6 +152,7 @@ static void choose(void *data)
 	struct choosing *c = data;
 
 	libpq_refresh();
+	choice_refresh();
 	c->copy = libpq_only();
 	if (!c->copy)
 		c->copy = choice_visible(c->caller);

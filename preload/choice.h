@@ -18,6 +18,12 @@
 const struct libpq *choice_of(const void *caller);
 
 /*
+ * Forgets what was unloaded, since another library may come in its place.  A
+ * job of objects_hold().
+ */
+void choice_refresh(void);
+
+/*
  * The same by what is visible from there alone: NULL if no libpq is, even if
  * somebody else's is loaded.  In a job of objects_hold().
  */

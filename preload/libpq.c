@@ -233,10 +233,19 @@ void *libpq_export(enum libpq_function function)
 	return libpq.export[function];
 }
 
+/* Another one may come in its place: it would look like the same. */
+static void drop_gone(void)
+{
+	for (unsigned i = 0; i < libpq.used; i++)
+		if (!libpq_copy(i))
+			atomic_store(&libpq.alive[i], NULL);
+}
+
 void libpq_refresh(void)
 {
 	bool past_shim = false, past_libpq = false;
 
+	drop_gone();
 	for (size_t i = 0; i < objects_count(); i++) {
 		const struct object *object = objects_at(i);
 

@@ -24,6 +24,7 @@ static void look(void *unused)
 {
 	(void)unused;
 	libpq_refresh();
+	choice_refresh();
 	slots_repair();
 	atomic_store(&repaired, objects_generation());
 }
