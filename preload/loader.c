@@ -64,6 +64,31 @@ void loader_notice(void)
 	guard_leave(&guard);
 }
 
+/* One dlopen with RTLD_DEEPBIND, that has returned. */
+struct deep_load {
+	const void *handle;
+	uint64_t before; /* the generation */
+};
+
+static void look_deep(void *data)
+{
+	const struct deep_load *load = data;
+
+	objects_mark_deep(load->handle, load->before);
+	look(NULL);
+}
+
+static void notice_deep(const void *handle, uint64_t before)
+{
+	struct deep_load load = { .handle = handle, .before = before };
+	struct guard guard;
+
+	guard_enter(&guard);
+	if (objects_hold(look_deep, &load) && libpq_any())
+		prepare();
+	guard_leave(&guard);
+}
+
 /* How many dlopens of its own each thread is in, by way of us. */
 static _Thread_local unsigned loading;
 
@@ -115,21 +140,26 @@ static bool is_for_anybody(const char *file, const void *caller)
 struct loader_answer loader_dlopen(const char *file, int flags,
 				   const void *unused, const void *caller)
 {
+	const bool deep = flags & RTLD_DEEPBIND;
+	uint64_t before;
 	void *handle;
 
 	(void)unused;
 	if (!lifecycle_ready())
 		return loader_jump(SYSTEM_dlopen);
 	loader_notice();
-	objects_expect_deep(flags & RTLD_DEEPBIND);
 	atomic_store(&promoted, flags & RTLD_GLOBAL);
-	if (!is_for_anybody(file, caller))
+	if (!is_for_anybody(file, caller)) {
+		objects_expect_deep(deep);
 		return loader_jump(SYSTEM_dlopen);
+	}
+	before = modules_generation();
 	loading++;
 	handle = REAL_SYSTEM(dlopen)(file, flags);
 	loading--;
-	if (handle)
+	if (handle && deep)
+		notice_deep(handle, before);
+	else if (handle)
 		loader_notice();
-	objects_expect_deep(false);
 	return (struct loader_answer){ .value = handle };
 }

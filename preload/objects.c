@@ -92,7 +92,8 @@ static int add_one(struct dl_phdr_info *info, size_t size, void *data)
 }
 
 /* What was known of an object that is still the same. */
-static void carry_over(const struct object *old, size_t count)
+static void carry_over(const struct object *old, size_t count,
+		       uint64_t generation)
 {
 	const bool first = !old;
 	const bool deep = atomic_exchange(&objects.deep, false);
@@ -104,13 +105,14 @@ static void carry_over(const struct object *old, size_t count)
 		while (at < count && (old[at].start != now->start ||
 				      old[at].link_map != now->link_map))
 			at++;
+		now->since = at < count ? old[at].since : generation;
 		now->startup = first || (at < count && old[at].startup);
 		now->done = at < count && old[at].done;
 		now->deep = at < count ? old[at].deep : deep && !first;
 	}
 }
 
-static bool make_list(void)
+static bool make_list(uint64_t generation)
 {
 	struct object *old = objects.list;
 	const size_t old_count = objects.count, old_size = objects.size;
@@ -128,7 +130,7 @@ static bool make_list(void)
 	objects.count = 0;
 	objects.size = size;
 	dl_iterate_phdr(add_one, NULL);
-	carry_over(old, old ? old_count : 0);
+	carry_over(old, old ? old_count : 0, generation);
 	if (old)
 		munmap(old, old_size);
 	return true;
@@ -152,7 +154,7 @@ static int run(struct dl_phdr_info *info, size_t size, void *data)
 	(void)info;
 	(void)size;
 	if (!objects.list || generation != objects.generation) {
-		if (!make_list())
+		if (!make_list(generation))
 			return 1;
 		objects.generation = generation;
 	}
@@ -214,4 +216,26 @@ struct object *objects_search(struct object *from,
 		}
 	}
 	return NULL;
+}
+
+/* Other threads may have had a look at it already. */
+static bool mark_new(const struct object *object, void *before)
+{
+	struct object *mine = objects_find((void *)object->start);
+
+	if (object->since > *(uint64_t *)before) {
+		mine->deep = true;
+		mine->done = false;
+	}
+	return false;
+}
+
+void objects_mark_deep(const void *link_map, uint64_t generation_before)
+{
+	for (size_t i = 0; i < objects.count; i++)
+		if (objects.list[i].link_map == link_map) {
+			objects_search(&objects.list[i], mark_new,
+				       &generation_before);
+			return;
+		}
 }

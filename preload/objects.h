@@ -20,6 +20,7 @@ struct object {
 	uintptr_t start, end;
 	const char *soname;   /* NULL if it has none */
 	const void *link_map; /* the loader's name for it */
+	uint64_t since;	      /* objects_generation() when it was new */
 	bool startup;	      /* loaded before the program began */
 	bool done;	      /* slots.c has been through it */
 	bool deep;	      /* loaded with RTLD_DEEPBIND, as far as we know */
@@ -50,7 +51,12 @@ struct object *objects_search(struct object *from,
 			      bool (*wanted)(const struct object *, void *),
 			      void *data);
 
-/* What appears next is loaded by a dlopen with RTLD_DEEPBIND. */
+/*
+ * What a dlopen with RTLD_DEEPBIND has loaded: what was not there yet of an
+ * object, by the loader's name, and of what that needs.  Where this is not
+ * known in time, what appears next is taken for it.
+ */
+void objects_mark_deep(const void *link_map, uint64_t generation_before);
 void objects_expect_deep(bool deep);
 
 /* The last part of a path. */
