@@ -187,6 +187,61 @@ test_a_copy_in_the_place_of_another() {
 	counts 12 12
 }
 
+# Both libpqs stay; the plugins, of one size, take each other's place.
+test_a_plugin_in_the_place_of_another() {
+	make_two_told
+	as_without 0 ./host load:x:./libpq-one.so load:y:./libpq-two.so \
+		load:a:./a.so do:a:every unload:a load:b:./b.so do:b:every \
+		unload:b load:a:./a.so do:a:open
+	counts 9 8
+	leaks a.so:1
+}
+
+# Each of four threads has a plugin and a libpq, for a moment at a time.
+test_threads_that_load_and_unload_at_once() {
+	local i
+	for i in 1 2 3 4; do
+		make_libpq libpq-$i.so $i
+		make_plugin $i -DLATER libpq-$i.so
+	done
+	compile -o app -x c - -lpthread <<-END
+		#include <dlfcn.h>
+		#include <pthread.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+		static void *work(void *file)
+		{
+			for (int i = 0; i < 50; i++) {
+				int flags = i % 3 ? RTLD_NOW : RTLD_LAZY | RTLD_DEEPBIND;
+				void *plugin = dlopen(file, flags);
+				int (*act)(const char *);
+				*(void **)&act = dlsym(plugin, "act");
+				act("open");
+				act("every");
+				act("close");
+				dlclose(plugin);
+			}
+			return NULL;
+		}
+		int main(void)
+		{
+			static char names[4][8];
+			pthread_t threads[4];
+			for (int i = 0; i < 4; i++) {
+				snprintf(names[i], 8, "./%d.so", i + 1);
+				pthread_create(&threads[i], NULL, work, names[i]);
+			}
+			for (int i = 0; i < 4; i++)
+				pthread_join(threads[i], NULL);
+			return 0;
+		}
+	END
+	./app | sort >without
+	leak_run --allow lost ./app | sort >with
+	cmp without with
+	counts 1000 1000
+}
+
 # The loader binds these to their own libpq without looking at ours first.
 test_deepbind() {
 	local bind flags
