@@ -18,7 +18,7 @@ static struct report report;
 /*
  * Some files of each sort, in the scratch folder: `linked` and `client` are
  * evidence of PostgreSQL and could be watched; `closed` is and could not;
- * `tool` is not, and could not.
+ * `tool` is not, and could not; `broken` lacks a library.
  */
 static void make_files(void)
 {
@@ -31,6 +31,8 @@ static void make_files(void)
 	run("chmod 755 pg_wrapper && ln -s pg_wrapper client");
 	run("cc -shared -fPIC -Wl,-soname,libpq.so.5 -o libpq.so.5 lib.c");
 	run("cc -o linked app.c -L. -l:libpq.so.5 -Wl,-rpath,'$ORIGIN'");
+	run("cc -shared -fPIC -Wl,-soname,libgone.so -o libgone.so lib.c");
+	run("cc -o broken app.c -L. -l:libpq.so.5 -Wl,--no-as-needed -lgone");
 	run("cc -static -o closed app.c lib.c && cc -static -o tool tool.c");
 }
 
@@ -52,7 +54,7 @@ static void judge_log(const char *text)
 				? arena_printf(&arena, "%s%s", whole, scratch)
 				: arena_printf(&arena, "%s%c", whole, *text);
 	scratch_write("run.log", whole);
-	run("rm -f *.c");
+	run("rm -f *.c libgone.so");
 	arena_init(&report.arena);
 	evidence_init(&evidence, &arena);
 	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
@@ -197,6 +199,20 @@ START_TEST(what_was_killed_before_it_could_tell_is_not_blind)
 {
 	judge_log(SHELL "exec 8 6 20 %/linked\nend 8 30 signal 9\n");
 	check_nothing();
+}
+END_TEST
+
+START_TEST(what_could_have_been_watched_and_was_not_is_blind)
+{
+	judge_log(SHELL "exec 8 6 20 %/linked\nend 8 30 exit 0\n");
+	check_blind("libconnleak.so was not loaded into it; linked with libpq");
+}
+END_TEST
+
+START_TEST(what_lacks_a_library_may_not_have_loaded)
+{
+	judge_log(SHELL "exec 8 6 20 %/broken\nend 8 30 exit 1\n");
+	check_note("libconnleak.so was not loaded into it");
 }
 END_TEST
 
@@ -345,8 +361,10 @@ Suite *blind_suite(void)
 	tcase_add_test(t,
 		       a_program_whose_file_is_gone_was_watched_all_the_same);
 	tcase_add_test(t, a_slow_loader_is_not_mistaken_for_none);
+	tcase_add_test(t, what_lacks_a_library_may_not_have_loaded);
 
 	t = add_case(suite, "found running");
+	tcase_add_test(t, what_could_have_been_watched_and_was_not_is_blind);
 	tcase_add_test(t, what_was_found_running_did_run);
 	tcase_add_test(t, a_libpq_in_a_process_without_the_shim_is_evidence);
 	tcase_add_test(t, an_address_is_evidence_if_it_is_postgresqls);
