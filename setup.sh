@@ -18,6 +18,7 @@ export PATH=$PATH:/usr/sbin:/sbin # su keeps a user's PATH; dpkg needs these
 base=(
 	gcc g++ libc6-dev make pkg-config
 	libpq-dev libunwind-dev uthash-dev # the shim, and its stacks
+	libzydis-dev			   # its patches of code
 	libdw-dev libjansson-dev	   # the analyzer: symbols, JSON
 	check jq procps patchelf	   # the tests
 )

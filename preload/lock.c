@@ -10,6 +10,7 @@ static pthread_mutex_t locks[LOCKS] = {
 	[LOCK_LIBPQ] = PTHREAD_MUTEX_INITIALIZER,
 	[LOCK_UNWINDER] = PTHREAD_MUTEX_INITIALIZER,
 	[LOCK_RECORDING] = PTHREAD_MUTEX_INITIALIZER,
+	[LOCK_PATCH] = PTHREAD_MUTEX_INITIALIZER,
 };
 
 /* This thread is between the fork handlers, and has all locks. */

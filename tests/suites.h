@@ -15,6 +15,9 @@
 	ROW(tracker)      \
 	ROW(stack)        \
 	ROW(caller)       \
+	ROW(linked)       \
+	ROW(patch)        \
+	ROW(stubs)        \
 	ROW(loaded)       \
 	ROW(shim_basics)  \
 	ROW(image)        \
