@@ -97,6 +97,7 @@ $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/lifecycle.o %/preload/loader.o \
                                 %/preload/slots.o %/preload/byname.o \
+                                %/preload/static_libpq.o \
                                 %/preload/execs.o %/preload/connects.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))) \
               $(BUILD)/preload/stubs_x86_64.o)

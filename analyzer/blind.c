@@ -32,7 +32,9 @@ static const struct reason
 		    "see that libconnleak.so and the records' folder can be "
 		    "reached from where it runs" },
 	without_libpq = { NULL, "connleak knows libpq's connections only" },
-	with_static_libpq = { NULL, "link libpq dynamically" };
+	with_static_libpq = { NULL, "watch it with --static-libpq" },
+	with_stripped_libpq = { NULL, "link libpq dynamically" },
+	not_hooked = { NULL, NULL };
 
 static const struct reason *reason_of(const struct executable *file)
 {
@@ -223,16 +225,43 @@ static const char *exe_of(const struct blind *b, size_t run,
 	return NULL;
 }
 
-/* Whether its own libpq is what connected, past all hooks. */
-static bool has_libpq_inside(const struct blind *b, const char *exe)
+/* It may be its own libpq that connected, past all hooks. */
+static const struct reason *why_connected(const struct blind *b,
+					  const char *exe)
 {
 	struct executable file;
 
 	if (!exe || *exe != '/')
-		return false;
+		return &without_libpq;
 	executable_look(&file, b->evidence->arena, exe);
 	executable_find_libpq(&file, b->evidence->arena);
-	return file.libpq == LIBPQ_STATIC || file.libpq == LIBPQ_STRIPPED;
+	return file.libpq == LIBPQ_STATIC     ? &with_static_libpq
+	       : file.libpq == LIBPQ_STRIPPED ? &with_stripped_libpq
+					      : &without_libpq;
+}
+
+/* It was to be hooked, and its own line says why it was not. */
+static bool is_not_hooked(const struct log *log, const struct log_event *event)
+{
+	for (size_t i = 0; i < log->count; i++)
+		if (log->events[i].kind == LOG_STATIC &&
+		    log->events[i].pid == event->pid &&
+		    log->events[i].start == event->start)
+			return true;
+	return false;
+}
+
+static void add_not_hooked(struct blind *b, size_t run,
+			   const struct log_event *event)
+{
+	const struct group group = {
+		.exe = exe_of(b, run, event),
+		.reason = &not_hooked,
+		.evidence = event->what,
+		.pid = event->pid,
+	};
+
+	add(b, &group);
 }
 
 /* Something else than libpq, in a process that was watched, connected. */
@@ -250,10 +279,9 @@ static void add_connect(struct blind *b, size_t run,
 			       "kept");
 		return;
 	}
-	if (!address_is_postgres(event->what, log))
+	if (!address_is_postgres(event->what, log) || is_not_hooked(log, event))
 		return;
-	group.reason = has_libpq_inside(b, group.exe) ? &with_static_libpq
-						      : &without_libpq;
+	group.reason = why_connected(b, group.exe);
 	add(b, &group);
 }
 
@@ -280,7 +308,7 @@ static const char *say_unwatched(struct arena *arena, const struct group *group)
 
 static const char *say_connected(struct arena *arena, const struct group *group)
 {
-	const bool inside = group->reason == &with_static_libpq;
+	const bool inside = group->reason != &without_libpq;
 
 	return arena_printf(
 		arena, "%s %s PostgreSQL's protocol %s: %s; %s%s",
@@ -288,6 +316,17 @@ static const char *say_connected(struct arena *arena, const struct group *group)
 		inside ? "with the libpq that is linked into it"
 		       : "without libpq",
 		group->evidence, inside ? "cure: " : "", group->reason->cure);
+}
+
+static const char *say_not_hooked(struct arena *arena,
+				  const struct group *group)
+{
+	return arena_printf(
+		arena,
+		"%s %s not watched: the libpq that is linked into it could "
+		"not be hooked: %s",
+		subject(arena, group), group->count > 1 ? "were" : "was",
+		group->evidence);
 }
 
 static const char *say_note(struct arena *arena, const struct group *group)
@@ -304,6 +343,9 @@ static void tell(struct report *r, const struct group *group)
 	if (!group->evidence)
 		judge_add_note(r, group->pid, group->exe,
 			       say_note(&r->arena, group));
+	else if (group->reason == &not_hooked)
+		judge_add_incomplete(r, REASON_BLIND,
+				     say_not_hooked(&r->arena, group));
 	else if (!group->reason->why)
 		judge_add_incomplete(r, REASON_BLIND,
 				     say_connected(&r->arena, group));
@@ -319,6 +361,8 @@ static void read_log(struct blind *b, size_t run)
 	for (size_t i = 0; i < log->count; i++)
 		if (log->events[i].kind == LOG_CONNECT)
 			add_connect(b, run, &log->events[i]);
+		else if (log->events[i].kind == LOG_STATIC)
+			add_not_hooked(b, run, &log->events[i]);
 }
 
 bool blind_judge(struct report *r, const struct evidence *e,

@@ -195,6 +195,8 @@ static int prepare_environment(struct run *run, struct arena *arena,
 	run->environment.folder = run->folder.path;
 	run->environment.limit =
 		option_text(&run->options, SETTING_RECORD_LIMIT);
+	run->environment.static_libpq =
+		option_switch(&run->options, SETTING_STATIC_LIBPQ);
 	return environment_prepare(&run->environment, arena, shim,
 				   &run->program, ret_error);
 }

@@ -20,8 +20,9 @@ struct environment {
 	const char *shim;    /* path to preload; NULL: none */
 	const char *runtime; /* to be named before all others; or NULL */
 	const char *folder;  /* for the records */
-	const char *limit;   /* of a record, as the shim reads it */
 	const char *link;    /* folder of our own in which `shim` is; or NULL */
+	const char *limit;   /* of a record, as the shim reads it */
+	bool static_libpq;   /* to be hooked */
 };
 
 /*

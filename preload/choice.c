@@ -88,6 +88,14 @@ bool choice_is_everybodys(const struct libpq *copy)
 	return copy == atomic_load(&choice.global);
 }
 
+/* What others can see of it. */
+static const struct libpq *shown_by(const struct object *object)
+{
+	const struct libpq *copy = libpq_holding((void *)object->start);
+
+	return copy && !copy->hidden ? copy : NULL;
+}
+
 static const struct libpq *first(bool startup)
 {
 	for (size_t i = 0; i < objects_count(); i++) {
@@ -95,7 +103,7 @@ static const struct libpq *first(bool startup)
 		const struct libpq *copy = NULL;
 
 		if (object->startup || !startup)
-			copy = libpq_holding((void *)object->start);
+			copy = shown_by(object);
 		if (copy)
 			return copy;
 	}
@@ -105,7 +113,7 @@ static const struct libpq *first(bool startup)
 static bool has_libpq(const struct object *object, void *unused)
 {
 	(void)unused;
-	return libpq_holding((void *)object->start) != NULL;
+	return shown_by(object) != NULL;
 }
 
 static bool is_object(const struct object *object, void *wanted)
@@ -128,7 +136,7 @@ const struct libpq *choice_nearest(const void *caller)
 		    objects_search(root, is_object, object))
 			found = objects_search(root, has_libpq, NULL);
 	}
-	return found ? libpq_holding((void *)found->start) : NULL;
+	return found ? shown_by(found) : NULL;
 }
 
 const struct libpq *choice_visible(const void *caller)

@@ -108,6 +108,8 @@ void config_read(struct config *out, char *const *environment)
 		parse_size(setting(environment, SETTING_RECORD_LIMIT));
 	if (out->record_limit > RECORD_MAX_SIZE)
 		out->record_limit = RECORD_MAX_SIZE;
+	out->static_libpq =
+		!strcmp(setting(environment, SETTING_STATIC_LIBPQ), "1");
 	out->is_default = !folder[0];
 	if (out->is_default)
 		default_folder(out->folder, sizeof(out->folder), environment);

@@ -16,6 +16,7 @@ struct config {
 	char folder[512];      /* where records go; "" if there is no place */
 	int is_default;	       /* nobody named it: it may have to be made */
 	uint64_t record_limit; /* bytes */
+	bool static_libpq;     /* hook one that is linked into the program */
 };
 
 /* Takes the constructor's own envp: getenv() may not work that early. */

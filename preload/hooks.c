@@ -14,10 +14,11 @@
 #include "preload/guard.h"
 #include "preload/lifecycle.h"
 #include "preload/loader.h"
+#include "preload/patch.h"
 #include "preload/tracker.h"
 
 #define EXPORT	 __attribute__((visibility("default")))
-#define CALLER() __builtin_return_address(0)
+#define CALLER() patch_caller(FRAME)
 #define FRAME	 __builtin_frame_address(0)
 
 /* For calls that do not say which libpq they mean. */

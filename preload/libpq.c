@@ -83,10 +83,11 @@ const struct libpq *libpq_only(void)
 	for (unsigned i = 0; i < libpq.used; i++) {
 		const struct libpq *copy = libpq_copy(i);
 
-		if (copy && only)
+		if (!copy || copy->hidden)
+			continue;
+		if (only)
 			return NULL;
-		if (copy)
-			only = copy;
+		only = copy;
 	}
 	return only;
 }
@@ -114,6 +115,11 @@ bool libpq_is_code(const void *address)
 	const struct libpq *copy = libpq_holding(address);
 
 	return copy && copy->standalone;
+}
+
+const char *libpq_name(enum libpq_function function)
+{
+	return names[function];
 }
 
 enum libpq_function libpq_named(const char *name)
@@ -168,15 +174,17 @@ static bool is_standalone(const struct object *object)
 }
 
 /* The same libpq as before is the same copy. */
-static bool is_known(const struct object *object)
+static struct libpq *known(const struct object *object)
 {
-	const struct libpq *copy = libpq_holding((void *)object->start);
-
-	return copy && copy->start == object->start;
+	for (unsigned i = 0; i < libpq.used; i++)
+		if (libpq_copy(i) && libpq.copies[i].start == object->start)
+			return &libpq.copies[i];
+	return NULL;
 }
 
 /* In a place whose copy is gone. */
-static void add(const struct object *object)
+static const struct libpq *add(const struct object *object,
+			       libpq_code *const *function)
 {
 	unsigned i = 0;
 	struct libpq *copy;
@@ -184,7 +192,7 @@ static void add(const struct object *object)
 	while (i < LIBPQ_COPIES && libpq_copy(i))
 		i++;
 	if (i == LIBPQ_COPIES)
-		return;
+		return NULL;
 	atomic_store(&libpq.alive[i], NULL);
 	copy = &libpq.copies[i];
 	copy->object = object->link_map;
@@ -192,12 +200,34 @@ static void add(const struct object *object)
 	copy->end = object->end;
 	copy->standalone = is_standalone(object);
 	copy->startup = object->startup;
-	for (int f = 0; f < LIBPQ_FUNCTIONS; f++)
-		*(void **)&copy->function[f] =
-			elf_symbol(&object->info, names[f]);
+	copy->hidden = !is_libpq(&object->info);
+	memcpy(copy->function, function, sizeof(copy->function));
 	atomic_store_explicit(&libpq.alive[i], copy, memory_order_release);
 	if (i >= libpq.used)
 		libpq.used = i + 1;
+	return copy;
+}
+
+static void add_exported(const struct object *object)
+{
+	libpq_code *function[LIBPQ_FUNCTIONS];
+
+	for (int f = 0; f < LIBPQ_FUNCTIONS; f++)
+		*(void **)&function[f] = elf_symbol(&object->info, names[f]);
+	add(object, function);
+}
+
+/* Of a copy that is in use, either function does: it is not patched yet. */
+const struct libpq *libpq_add(const struct object *object,
+			      libpq_code *const function[LIBPQ_FUNCTIONS])
+{
+	struct libpq *copy = known(object);
+
+	if (!copy)
+		return add(object, function);
+	for (int f = 0; f < LIBPQ_FUNCTIONS; f++)
+		copy->function[f] = function[f];
+	return copy;
 }
 
 /*
@@ -255,8 +285,8 @@ void libpq_refresh(void)
 		} else if (is_libpq(&object->info)) {
 			past_libpq |= past_shim;
 			libpq.comes_first |= !past_shim;
-			if (!is_known(object))
-				add(object);
+			if (!known(object))
+				add_exported(object);
 		} else if (!libpq.begun) {
 			add_front(object, past_shim && !past_libpq);
 		}

@@ -72,16 +72,25 @@ struct libpq {
 	uintptr_t start, end; /* of that */
 	bool standalone;      /* a libpq.so, not a plugin with one inside */
 	bool startup;	      /* there before the program began */
+	bool hidden;	      /* no symbol leads there; for its owner only */
 	libpq_code *function[LIBPQ_FUNCTIONS]; /* NULL: not in this version */
 };
 
 /* Looks for copies that came or went; a job of objects_hold(). */
 void libpq_refresh(void);
 
+/*
+ * A libpq that is linked into `object`, if need be without being exported, and
+ * is to be called by these functions, whatever its symbols say.  Returns its
+ * copy, or NULL if there is no place for it.  In a job of objects_hold().
+ */
+const struct libpq *libpq_add(const struct object *object,
+			      libpq_code *const function[LIBPQ_FUNCTIONS]);
+
 /* The `i`th place: its copy, or NULL if there is none, or none any more. */
 const struct libpq *libpq_copy(unsigned i);
 unsigned libpq_number(const struct libpq *copy);
-/* Whether any copy is there; and the copy, if there is one and no more. */
+/* Whether any copy is there; and the copy, if names lead to one and no more. */
 bool libpq_any(void);
 const struct libpq *libpq_only(void);
 
@@ -93,6 +102,7 @@ const struct libpq *libpq_holding(const void *address);
 /* Whether an address lies in a libpq that is a library of its own. */
 bool libpq_is_code(const void *address);
 
+const char *libpq_name(enum libpq_function function);
 /* A hooked function by its name, or by its address; LIBPQ_FUNCTIONS if none. */
 enum libpq_function libpq_named(const char *name);
 enum libpq_function libpq_function_at(const struct libpq *copy,

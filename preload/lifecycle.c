@@ -17,10 +17,12 @@
 #include "preload/recording.h"
 #include "preload/scope.h"
 #include "preload/seen.h"
+#include "preload/static_libpq.h"
 
 enum { UNBORN, BEGINNING, INERT, AT_WORK };
 
 static _Atomic(int) state = UNBORN;
+static struct config config; /* once it is AT_WORK */
 
 static void after_fork_in_child(void)
 {
@@ -31,7 +33,6 @@ static void after_fork_in_child(void)
 static void begin(char **environment)
 {
 	static char exe[PATH_MAX];
-	static struct config config;
 	ssize_t length;
 
 	length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -80,8 +81,11 @@ __attribute__((constructor)) static void load(int argc, char **argv,
 	system_next(SYSTEM_execve); /* all are found here, not in a signal */
 	begin_once(environment);
 	/* What needs the loader is done here, where nobody waits for it. */
-	if (lifecycle_ready())
-		loader_notice();
+	if (!lifecycle_ready())
+		return;
+	if (config.static_libpq)
+		static_libpq_hook();
+	loader_notice();
 }
 
 bool lifecycle_has_begun(void)

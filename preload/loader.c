@@ -89,6 +89,11 @@ static void notice_deep(const void *handle, uint64_t before)
 	guard_leave(&guard);
 }
 
+void loader_look_again(void)
+{
+	atomic_store(&promoted, true);
+}
+
 /* How many dlopens of its own each thread is in, by way of us. */
 static _Thread_local unsigned loading;
 
@@ -148,7 +153,8 @@ struct loader_answer loader_dlopen(const char *file, int flags,
 	if (!lifecycle_ready())
 		return loader_jump(SYSTEM_dlopen);
 	loader_notice();
-	atomic_store(&promoted, flags & RTLD_GLOBAL);
+	if (flags & RTLD_GLOBAL)
+		atomic_store(&promoted, true);
 	if (!is_for_anybody(file, caller)) {
 		objects_expect_deep(deep);
 		return loader_jump(SYSTEM_dlopen);

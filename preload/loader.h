@@ -14,6 +14,8 @@
 
 /* Looks at what is loaded, if that has changed; not under a lock. */
 void loader_notice(void);
+/* A libpq was found that had been there: the next look is to be made. */
+void loader_look_again(void);
 
 /*
  * The same in a call to libpq, where it may be done only if this thread is

@@ -55,7 +55,7 @@
  * `unix:PATH` (an abstract one begins with an @), `tcp:IP:PORT` (IPv6 in its
  * shortest form, without brackets), or `more`: further ones were not kept.  An
  * EVIDENCE is `libpq`, when the process has one mapped, an ADDRESS that it is
- * connected to, or `none`.
+ * connected to, or `none`.  A REASON is a clause, escaped like an EXE.
  *
  *	connleak 1                      the first line, written by the launcher
  *	start TIME PID EXE              the launcher began to run this program
@@ -65,6 +65,8 @@
  *	                                shim cannot ride along
  *	peer PID START ADDRESS          its libpq connected to this
  *	connect PID START ADDRESS       something else in it did
+ *	static PID START REASON         why the libpq linked into it could not be
+ *	                                hooked
  *	unseen PID START EVIDENCE EXE   the launcher found this process running
  *	                                without the shim
  *	lost PID START ERRNO            it could not make its record

@@ -14,19 +14,19 @@
  *
  *	P  pid			S  start in ticks	T  time
  *	E  exe			N  errno		R  exit N or signal N
- *	A  address or evidence
+ *	A  address, evidence or reason
  */
 static const struct line {
 	const char *word;
 	enum log_kind kind;
 	const char *fields;
 } lines[] = {
-	{ "start", LOG_START, "TPE" }, { "image", LOG_IMAGE, "PSTE" },
-	{ "exec", LOG_EXEC, "PSTE" },  { "bare", LOG_BARE, "PSTE" },
-	{ "peer", LOG_PEER, "PSA" },   { "connect", LOG_CONNECT, "PSA" },
-	{ "lost", LOG_LOST, "PSN" },   { "unseen", LOG_UNSEEN, "PSAE" },
-	{ "end", LOG_EXIT, "PTR" },    { "left", LOG_LEFT, "P" },
-	{ "stop", LOG_STOP, "T" },
+	{ "start", LOG_START, "TPE" },	 { "image", LOG_IMAGE, "PSTE" },
+	{ "exec", LOG_EXEC, "PSTE" },	 { "bare", LOG_BARE, "PSTE" },
+	{ "peer", LOG_PEER, "PSA" },	 { "connect", LOG_CONNECT, "PSA" },
+	{ "lost", LOG_LOST, "PSN" },	 { "unseen", LOG_UNSEEN, "PSAE" },
+	{ "static", LOG_STATIC, "PSA" }, { "end", LOG_EXIT, "PTR" },
+	{ "left", LOG_LEFT, "P" },	 { "stop", LOG_STOP, "T" },
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 

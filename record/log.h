@@ -21,6 +21,7 @@ enum log_kind {
 	LOG_BARE,
 	LOG_PEER,
 	LOG_CONNECT,
+	LOG_STATIC,
 	LOG_UNSEEN,
 	LOG_LOST,
 	LOG_EXIT,   /* `end ... exit` */
@@ -33,11 +34,11 @@ enum log_kind {
 struct log_event {
 	enum log_kind kind;
 	int32_t pid;
-	int32_t number;	 /* exit status, signal or errno */
-	uint64_t start;	 /* ticks since boot, as in the record's name */
-	uint64_t time;	 /* nanoseconds since the epoch */
-	const char *exe; /* as it was: any bytes but NUL */
-	const char *what; /* the ADDRESS or EVIDENCE, the same */
+	int32_t number;	  /* exit status, signal or errno */
+	uint64_t start;	  /* ticks since boot, as in the record's name */
+	uint64_t time;	  /* nanoseconds since the epoch */
+	const char *exe;  /* as it was: any bytes but NUL */
+	const char *what; /* the ADDRESS, EVIDENCE or REASON, the same */
 };
 
 struct log {

@@ -310,6 +310,18 @@ START_TEST(many_processes_with_one_address_are_one_line)
 }
 END_TEST
 
+START_TEST(a_libpq_inside_that_could_not_be_hooked_is_blind_once)
+{
+	judge_log(SHELL "image 8 6 10 /bin/sh\n"
+			"static 7 5 PQreset:\\040it\\040is\\040short\n"
+			"static 8 6 PQreset:\\040it\\040is\\040short\n"
+			"connect 7 5 tcp:10.0.0.1:5432\n");
+	check_blind("2 processes of /bin/sh were not watched: the libpq that "
+		    "is linked into it could not be hooked: PQreset: it is "
+		    "short");
+}
+END_TEST
+
 START_TEST(postgresql_is_known_by_its_socket_and_port)
 {
 	ck_assert(address_is_usual("unix:/tmp/.s.PGSQL.5432"));
@@ -374,6 +386,8 @@ Suite *blind_suite(void)
 	t = add_case(suite, "addresses");
 	tcase_add_test(t, another_protocol_in_a_watched_process_is_blind);
 	tcase_add_test(t, many_processes_with_one_address_are_one_line);
+	tcase_add_test(t,
+		       a_libpq_inside_that_could_not_be_hooked_is_blind_once);
 	tcase_add_test(t, postgresql_is_known_by_its_socket_and_port);
 	return suite;
 }

@@ -407,6 +407,7 @@ static const char some_log[] =
 	"bare 4711 42 1700000000000000003 /bin/ls\n"
 	"peer 4711 42 unix:/tmp/.s.PGSQL.5432\n"
 	"connect 4711 42 tcp:127.0.0.1:5432\n"
+	"static 4711 42 PQreset:\\040short\n"
 	"unseen 4713 43 none /bin/sleep\n"
 	"end 4712 1700000000000000003 exit 0\n"
 	"end 4711 1700000000000000004 signal 11\n"

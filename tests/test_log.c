@@ -53,6 +53,7 @@ START_TEST(every_line_of_the_format_is_understood)
 		{ LOG_BARE, 8, 0, 55, 101, "/bin/c", NULL },
 		{ LOG_PEER, 8, 0, 55, 0, NULL, "unix:/tmp/a b" },
 		{ LOG_CONNECT, 8, 0, 55, 0, NULL, "tcp:::1:5432" },
+		{ LOG_STATIC, 8, 0, 55, 0, NULL, "PQreset: it is short" },
 		{ LOG_UNSEEN, 9, 0, 56, 0, "/bin/d", "libpq" },
 		{ LOG_LOST, 9, 28, 56, 0, NULL, NULL },
 		{ LOG_EXIT, 8, 3, 0, 102, NULL, NULL },
@@ -67,6 +68,7 @@ START_TEST(every_line_of_the_format_is_understood)
 		       "bare 8 55 101 /bin/c\n"
 		       "peer 8 55 unix:/tmp/a\\040b\n"
 		       "connect 8 55 tcp:::1:5432\n"
+		       "static 8 55 PQreset:\\040it\\040is\\040short\n"
 		       "unseen 9 56 libpq /bin/d\n"
 		       "lost 9 56 28\n"
 		       "end 8 102 exit 3\n"
