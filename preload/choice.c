@@ -9,10 +9,11 @@
 /* What a caller's object was bound to; all else is written once, before. */
 struct binding {
 	_Atomic(bool) gone; /* it was unloaded */
-	const void *object;
-	uintptr_t start, end; /* of the caller's object */
+	const void *object; /* the caller's */
+	uintptr_t start, end;
+	uint64_t file;
 	const struct libpq *copy;
-	uintptr_t copy_start;
+	uint64_t serial; /* of the copy */
 };
 
 /* Filled under LOCK_LIBPQ, read without it. */
@@ -27,8 +28,15 @@ static bool is_alive(const struct libpq *copy)
 	return copy && libpq_copy(libpq_number(copy)) == copy;
 }
 
+/* To be asked of an object that runs: it stays what it is. */
+static uint64_t file_of(const struct dl_find_object *object)
+{
+	return objects_file(object->dlfo_link_map->l_name);
+}
+
 static const struct libpq *remembered(const struct dl_find_object *caller)
 {
+	const uint64_t file = file_of(caller);
 	unsigned i = atomic_load_explicit(&choice.count, memory_order_acquire);
 
 	while (i--) {
@@ -37,9 +45,9 @@ static const struct libpq *remembered(const struct dl_find_object *caller)
 		if (!atomic_load(&b->gone) &&
 		    b->object == caller->dlfo_link_map &&
 		    b->start == (uintptr_t)caller->dlfo_map_start &&
-		    b->end == (uintptr_t)caller->dlfo_map_end)
-			return is_alive(b->copy) &&
-					       b->copy->start == b->copy_start
+		    b->end == (uintptr_t)caller->dlfo_map_end &&
+		    b->file == file)
+			return is_alive(b->copy) && b->copy->serial == b->serial
 				       ? b->copy
 				       : NULL;
 	}
@@ -57,8 +65,9 @@ static void remember(const struct dl_find_object *caller,
 	b->object = caller->dlfo_link_map;
 	b->start = (uintptr_t)caller->dlfo_map_start;
 	b->end = (uintptr_t)caller->dlfo_map_end;
+	b->file = file_of(caller);
 	b->copy = copy;
-	b->copy_start = copy->start;
+	b->serial = copy->serial;
 	atomic_store_explicit(&choice.count, i + 1, memory_order_release);
 }
 
@@ -66,7 +75,8 @@ static bool is_there(const struct binding *b)
 {
 	for (size_t i = 0; i < objects_count(); i++)
 		if (objects_at(i)->link_map == b->object &&
-		    objects_at(i)->start == b->start)
+		    objects_at(i)->start == b->start &&
+		    objects_at(i)->file == b->file)
 			return true;
 	return false;
 }

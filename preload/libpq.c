@@ -38,6 +38,7 @@ static struct {
 	} fronts[FRONTS];
 	unsigned front_count;
 	_Atomic(unsigned) used; /* places that ever had a copy */
+	uint64_t serial;
 	bool begun, comes_first;
 } libpq;
 
@@ -173,11 +174,17 @@ static bool is_standalone(const struct object *object)
 	return !strncmp(name, "libpq", 5) && (name[5] == '.' || name[5] == '-');
 }
 
+static bool lies_in(const struct libpq *copy, const struct object *object)
+{
+	return copy->object == object->link_map &&
+	       copy->start == object->start && copy->file == object->file;
+}
+
 /* The same libpq as before is the same copy. */
 static struct libpq *known(const struct object *object)
 {
 	for (unsigned i = 0; i < libpq.used; i++)
-		if (libpq_copy(i) && libpq.copies[i].start == object->start)
+		if (libpq_copy(i) && lies_in(&libpq.copies[i], object))
 			return &libpq.copies[i];
 	return NULL;
 }
@@ -195,7 +202,9 @@ static const struct libpq *add(const struct object *object,
 		return NULL;
 	atomic_store(&libpq.alive[i], NULL);
 	copy = &libpq.copies[i];
+	copy->serial = ++libpq.serial;
 	copy->object = object->link_map;
+	copy->file = object->file;
 	copy->start = object->start;
 	copy->end = object->end;
 	copy->standalone = is_standalone(object);
@@ -263,11 +272,19 @@ void *libpq_export(enum libpq_function function)
 	return libpq.export[function];
 }
 
+static bool is_loaded(const struct libpq *copy)
+{
+	for (size_t i = 0; i < objects_count(); i++)
+		if (lies_in(copy, objects_at(i)))
+			return true;
+	return false;
+}
+
 /* Another one may come in its place: it would look like the same. */
 static void drop_gone(void)
 {
 	for (unsigned i = 0; i < libpq.used; i++)
-		if (!libpq_copy(i))
+		if (!libpq_copy(i) || !is_loaded(&libpq.copies[i]))
 			atomic_store(&libpq.alive[i], NULL);
 }
 

@@ -68,7 +68,9 @@ typedef void libpq_code(void);
 
 /* One libpq in this process. */
 struct libpq {
+	uint64_t serial;      /* no other copy has it, or ever had */
 	const void *object;   /* the loader's name for what it lies in */
+	uint64_t file;	      /* objects_file() of that */
 	uintptr_t start, end; /* of that */
 	bool standalone;      /* a libpq.so, not a plugin with one inside */
 	bool startup;	      /* there before the program began */

@@ -15,7 +15,7 @@
 #include "preload/stack.h"
 #include "preload/tracker.h"
 
-/* The generation that slots_repair() has been through. */
+/* The generation that slots_repair() has been through; 0: not the whole. */
 static _Atomic(uint64_t) repaired;
 /* Something may be seen by everybody now that was loaded before. */
 static _Atomic(bool) promoted;
@@ -26,7 +26,7 @@ static void look(void *unused)
 	libpq_refresh();
 	choice_refresh();
 	slots_repair();
-	atomic_store(&repaired, objects_generation());
+	atomic_store(&repaired, objects_whole() ? objects_generation() : 0);
 }
 
 /*

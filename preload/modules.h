@@ -22,7 +22,10 @@ struct module {
 	unsigned char build_id[RECORD_BUILD_ID_MAX];
 };
 
-/* Changes with every load and unload; costs a few nanoseconds. */
+/*
+ * Changes with every load and unload; costs a few nanoseconds.  Its lower half
+ * is how many objects were unloaded.
+ */
 uint64_t modules_generation(void);
 
 /* The program's own path; the loader does not know it. */

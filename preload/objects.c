@@ -8,6 +8,7 @@
 
 #include "preload/elf.h"
 #include "preload/guard.h"
+#include "preload/hash.h"
 #include "preload/lock.h"
 #include "preload/modules.h"
 
@@ -15,12 +16,14 @@
  * Guarded by LOCK_LIBPQ, but for `deep`.
  *   1. `list` has `count` objects in the loader's order, in a mapping of `size`
  *      bytes; behind them `queue` has room for as many.
- *   2. It shows the process as it was at `generation`.
+ *   2. It shows the process as it was at `generation`; while it is not `whole`
+ *      there was more that is on its way, and comes without a new generation.
  */
 static struct {
 	struct object *list, **queue;
 	size_t count, size;
 	uint64_t generation;
+	bool whole;
 	_Atomic(bool) deep;
 } objects;
 
@@ -29,6 +32,11 @@ const char *objects_base_name(const char *path)
 	const char *slash = path ? strrchr(path, '/') : NULL;
 
 	return slash ? slash + 1 : path ? path : "";
+}
+
+uint64_t objects_file(const char *path)
+{
+	return hash_text(HASH_SEED, path ? path : "");
 }
 
 size_t objects_count(void)
@@ -55,6 +63,11 @@ struct object *objects_find(const void *address)
 	return NULL;
 }
 
+bool objects_whole(void)
+{
+	return objects.whole;
+}
+
 uint64_t objects_generation(void)
 {
 	return objects.generation;
@@ -73,9 +86,14 @@ static int count_one(struct dl_phdr_info *info, size_t size, void *count)
 	return 0;
 }
 
+/*
+ * Another thread may be in the middle of loading an object.  It has no name of
+ * the loader's yet, and its slots are still to be filled: whoever took it for
+ * what it will be would not know it again, and would not look at it again.
+ */
 static int add_one(struct dl_phdr_info *info, size_t size, void *data)
 {
-	struct object *object = &objects.list[objects.count++];
+	struct object *object = &objects.list[objects.count];
 	struct dl_find_object found;
 
 	(void)size;
@@ -83,31 +101,46 @@ static int add_one(struct dl_phdr_info *info, size_t size, void *data)
 	memset(object, 0, sizeof(*object));
 	object->info = *info;
 	elf_range(info, &object->start, &object->end);
-	object->soname = elf_soname(info);
-	if (_dl_find_object((void *)object->start, &found))
+	if (_dl_find_object((void *)object->start, &found)) {
+		objects.whole = false;
 		return 0;
+	}
 	object->link_map = found.dlfo_link_map;
 	object->start = (uintptr_t)found.dlfo_map_start;
+	object->soname = elf_soname(info);
+	object->file = objects_file(info->dlpi_name);
+	objects.count++;
 	return 0;
 }
 
-/* What was known of an object that is still the same. */
+static bool is_same(const struct object *a, const struct object *b)
+{
+	return a->start == b->start && a->link_map == b->link_map &&
+	       a->file == b->file;
+}
+
+/*
+ * What was known of an object that is still the same.  It may also have been
+ * unloaded and be back in its place: then its slots are as they were at first.
+ */
 static void carry_over(const struct object *old, size_t count,
 		       uint64_t generation)
 {
 	const bool first = !old;
 	const bool deep = atomic_exchange(&objects.deep, false);
+	const bool unloaded =
+		(uint32_t)generation != (uint32_t)objects.generation;
 
 	for (size_t i = 0; i < objects.count; i++) {
 		struct object *now = &objects.list[i];
 		size_t at = 0;
 
-		while (at < count && (old[at].start != now->start ||
-				      old[at].link_map != now->link_map))
+		while (at < count && !is_same(&old[at], now))
 			at++;
 		now->since = at < count ? old[at].since : generation;
 		now->startup = first || (at < count && old[at].startup);
-		now->done = at < count && old[at].done;
+		now->done = at < count && old[at].done &&
+			    (now->startup || !unloaded);
 		now->deep = at < count ? old[at].deep : deep && !first;
 	}
 }
@@ -128,6 +161,7 @@ static bool make_list(uint64_t generation)
 	objects.list = memory;
 	objects.queue = (struct object **)(objects.list + count);
 	objects.count = 0;
+	objects.whole = true;
 	objects.size = size;
 	dl_iterate_phdr(add_one, NULL);
 	carry_over(old, old ? old_count : 0, generation);
@@ -153,7 +187,7 @@ static int run(struct dl_phdr_info *info, size_t size, void *data)
 
 	(void)info;
 	(void)size;
-	if (!objects.list || generation != objects.generation) {
+	if (!objects.whole || generation != objects.generation) {
 		if (!make_list(generation))
 			return 1;
 		objects.generation = generation;

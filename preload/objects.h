@@ -20,6 +20,7 @@ struct object {
 	uintptr_t start, end;
 	const char *soname;   /* NULL if it has none */
 	const void *link_map; /* the loader's name for it */
+	uint64_t file;	      /* objects_file() of it */
 	uint64_t since;	      /* objects_generation() when it was new */
 	bool startup;	      /* loaded before the program began */
 	bool done;	      /* slots.c has been through it */
@@ -36,6 +37,8 @@ bool objects_hold(void (*job)(void *data), void *data);
 
 /* Changes when something was loaded or unloaded; in a job. */
 uint64_t objects_generation(void);
+/* Whether nothing was being loaded by another thread; in a job. */
+bool objects_whole(void);
 
 size_t objects_count(void);
 struct object *objects_at(size_t i);
@@ -58,6 +61,12 @@ struct object *objects_search(struct object *from,
  */
 void objects_mark_deep(const void *link_map, uint64_t generation_before);
 void objects_expect_deep(bool deep);
+
+/*
+ * A hash of what an object is loaded from.  Another one may come where one was,
+ * under the same name of the loader's, before anybody looks.
+ */
+uint64_t objects_file(const char *path);
 
 /* The last part of a path. */
 const char *objects_base_name(const char *path);

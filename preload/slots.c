@@ -11,7 +11,7 @@
 #include "preload/scope.h"
 
 /* Guarded by LOCK_LIBPQ: for which copies all objects have been visited. */
-static uintptr_t repaired_for[LIBPQ_COPIES];
+static uint64_t repaired_for[LIBPQ_COPIES];
 
 static void write_slot(const struct object *object,
 		       const struct relocation *relocation, void *value)
@@ -127,10 +127,10 @@ static bool any_new_copy(void)
 
 	for (unsigned i = 0; i < LIBPQ_COPIES; i++) {
 		const struct libpq *copy = libpq_copy(i);
-		const uintptr_t start = copy ? copy->start : 0;
+		const uint64_t serial = copy ? copy->serial : 0;
 
-		any |= start && start != repaired_for[i];
-		repaired_for[i] = start;
+		any |= serial && serial != repaired_for[i];
+		repaired_for[i] = serial;
 	}
 	return any;
 }
