@@ -15,6 +15,7 @@ static const char *const losses[LOSS_KINDS] = {
 	[LOSS_SERVER] = "server names",
 	[LOSS_MODULE] = "names of modules",
 	[LOSS_PROCESS] = "children's records",
+	[LOSS_EVENT] = "things done wrong",
 };
 
 void judge_add_incomplete(struct report *r, enum report_reason reason,

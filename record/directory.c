@@ -10,8 +10,9 @@
 #define LEAST_ENTRY  32u
 
 const struct known_type known_types[KNOWN_TYPES] = {
-	{ RECORD_SLOTS, 56 },	{ RECORD_SITES, 240 },	{ RECORD_FRAMES, 16 },
-	{ RECORD_SERVERS, 32 }, { RECORD_MODULES, 64 }, { RECORD_STRINGS, 1 },
+	{ RECORD_MARKS, 24 },	{ RECORD_EVENTS, 48 }, { RECORD_SLOTS, 56 },
+	{ RECORD_SITES, 240 },	{ RECORD_FRAMES, 16 }, { RECORD_SERVERS, 32 },
+	{ RECORD_MODULES, 64 }, { RECORD_STRINGS, 1 },
 };
 
 /* What a segment takes of the file: from `begin` up to before `end`. */

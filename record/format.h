@@ -107,9 +107,9 @@ enum record_type {
 
 	RECORD_STACKS = 7,  /* reserved: other stacks, as of a double release */
 	RECORD_POOLS = 8,   /* reserved: one per pool object: capacity, peaks */
-	RECORD_EVENTS = 9,  /* reserved: bounded log of long holds and misuse */
+	RECORD_EVENTS = 9,  /* struct record_event: what was done wrong */
 	RECORD_SERIES = 10, /* reserved: 1,024 time buckets per pool */
-	RECORD_MARKS = 11,  /* reserved: ends, forks, and their moments */
+	RECORD_MARKS = 11,  /* struct record_mark: how the process ended */
 	RECORD_SCANS = 12,  /* reserved: which handles are still pointed to */
 	RECORD_EXECS = 13,  /* reserved: programs this process executed */
 	RECORD_IMAGES = 14, /* reserved: modules that use PostgreSQL unseen */
@@ -124,6 +124,7 @@ enum record_loss {
 	LOSS_SERVER,  /* a handle whose server could not be kept */
 	LOSS_MODULE,  /* a frame whose module could not be kept */
 	LOSS_PROCESS, /* a child of this process that could make no record */
+	LOSS_EVENT,   /* something done wrong that could not be kept */
 	LOSS_KINDS = 16,
 };
 
@@ -154,6 +155,8 @@ struct record_header {
 	uint32_t reserved;	     /* 0 */
 	_Atomic(uint64_t) totals[TOTAL_KINDS];
 	_Atomic(uint64_t) lost[LOSS_KINDS];
+	_Atomic(uint32_t) asked; /* how often a signal asked for a report */
+	uint32_t reserved_too;	 /* 0 */
 };
 
 #define SEGMENT_REQUIRED 1u /* a reader that does not know it must refuse */
@@ -208,7 +211,10 @@ struct record_slot {
 #define SITE_CUT    1u /* the stack was deeper than RECORD_MAX_FRAMES */
 #define SITE_BROKEN 2u /* unwinding ended before the first frame */
 
-/* A stack that acquired, and what became of its handles. */
+/*
+ * A stack that acquired, and what became of its handles.  One that only did
+ * something wrong (struct record_event) has `acquired` 0.
+ */
 struct record_site {
 	uint64_t hash; /* of kind and frames */
 	uint32_t first_frame;
@@ -252,7 +258,40 @@ struct record_server {
 	uint32_t reserved[4]; /* 0: timeouts come here */
 };
 
-static_assert(sizeof(struct record_header) == 336, "header is on disk");
+enum record_event_kind {
+	EVENT_FORKED_FINISH = 1, /* of a handle that a parent acquired */
+};
+
+/* Something done wrong; the kind says how.  Written once. */
+struct record_event {
+	uint16_t kind; /* enum record_event_kind */
+	uint16_t reserved;
+	uint32_t stack;	  /* site in this record: where; or RECORD_NONE */
+	uint64_t when_ns; /* since header.started_mono */
+	uint64_t handle;
+	uint64_t owner_start; /* start_ticks of the process that acquired it */
+	int32_t owner_pid;
+	uint32_t owner_site; /* site in the record of that process */
+	int32_t tid;
+	uint32_t reserved_too;
+};
+
+enum record_mark_kind {
+	MARK_EXIT = 1,	     /* exit, return from main, the last thread's end */
+	MARK_QUICK_EXIT = 2, /* quick_exit */
+	MARK_RAW_EXIT = 3,   /* _exit, _Exit */
+};
+
+/* The process was about to end with this status; the last one is true. */
+struct record_mark {
+	uint32_t kind; /* enum record_mark_kind */
+	int32_t status;
+	uint64_t when_ns; /* since header.started_mono */
+	int32_t tid;
+	uint32_t reserved;
+};
+
+static_assert(sizeof(struct record_header) == 344, "header is on disk");
 static_assert(offsetof(struct record_header, totals) == 80, "no padding");
 static_assert(sizeof(struct record_segment) == 32, "directory is on disk");
 static_assert(sizeof(struct record_slot) == 56, "slot is on disk");
@@ -260,6 +299,8 @@ static_assert(offsetof(struct record_slot, site) == 32, "no padding");
 static_assert(sizeof(struct record_site) == 240, "site is on disk");
 static_assert(sizeof(struct record_frame) == 16, "frame is on disk");
 static_assert(sizeof(struct record_module) == 64, "module is on disk");
+static_assert(sizeof(struct record_event) == 48, "event is on disk");
+static_assert(sizeof(struct record_mark) == 24, "mark is on disk");
 static_assert(sizeof(struct record_server) == 32, "server is on disk");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
 		      sizeof(_Atomic(uint64_t)) == 8 &&

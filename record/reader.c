@@ -8,7 +8,7 @@
 #include "record/directory.h"
 #include "record/snapshot.h"
 
-#define KNOWN_NUMBERS (RECORD_STRINGS + 1)
+#define KNOWN_NUMBERS (RECORD_MARKS + 1) /* the highest of known_types */
 
 static_assert(DIRECTORY_MAX_ELEMENT <= SNAPSHOT_MAX_SLOT,
 	      "any slot can be copied");
@@ -244,6 +244,18 @@ bool reader_server(const struct reader *r, uint32_t number,
 		   struct record_server *ret)
 {
 	return copy_element(r, RECORD_SERVERS, number, ret, sizeof(*ret));
+}
+
+bool reader_event(const struct reader *r, uint32_t number,
+		  struct record_event *ret)
+{
+	return copy_element(r, RECORD_EVENTS, number, ret, sizeof(*ret));
+}
+
+bool reader_mark(const struct reader *r, uint32_t number,
+		 struct record_mark *ret)
+{
+	return copy_element(r, RECORD_MARKS, number, ret, sizeof(*ret));
 }
 
 const char *reader_string(const struct reader *r, uint32_t number)

@@ -77,6 +77,10 @@ bool reader_module(const struct reader *r, uint32_t number,
 		   struct record_module *ret);
 bool reader_server(const struct reader *r, uint32_t number,
 		   struct record_server *ret);
+bool reader_event(const struct reader *r, uint32_t number,
+		  struct record_event *ret);
+bool reader_mark(const struct reader *r, uint32_t number,
+		 struct record_mark *ret);
 /*
  * NULL if unknown, never "" for 0.  Lives as long as `r`.  The bytes are the
  * watched process's: they need not be UTF-8, nor safe for a terminal.

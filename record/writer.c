@@ -28,7 +28,9 @@ static const struct first_segment {
 	{ RECORD_FRAMES, sizeof(struct record_frame), 1024 },
 	{ RECORD_MODULES, sizeof(struct record_module), 48 },
 	{ RECORD_SERVERS, sizeof(struct record_server), 32 },
-	{ RECORD_STRINGS, 1, 8192 },
+	{ RECORD_EVENTS, sizeof(struct record_event), 64 },
+	{ RECORD_MARKS, sizeof(struct record_mark), 16 },
+	{ RECORD_STRINGS, 1, 8192 }, /* stays the last */
 };
 #define FIRST_SEGMENTS (sizeof(first_segments) / sizeof(first_segments[0]))
 
@@ -38,7 +40,9 @@ static_assert(sizeof(struct record_header) +
 			      64 * sizeof(struct record_site) +
 			      1024 * sizeof(struct record_frame) +
 			      48 * sizeof(struct record_module) +
-			      32 * sizeof(struct record_server) + 8192 <=
+			      32 * sizeof(struct record_server) +
+			      64 * sizeof(struct record_event) +
+			      16 * sizeof(struct record_mark) + 8192 <=
 		      RECORD_FIRST_SIZE,
 	      "the first segments must fit into the first mapping");
 

@@ -14,6 +14,8 @@ static const struct {
 	{ RECORD_FRAMES, sizeof(struct record_frame) },
 	{ RECORD_MODULES, sizeof(struct record_module) },
 	{ RECORD_SERVERS, sizeof(struct record_server) },
+	{ RECORD_EVENTS, sizeof(struct record_event) },
+	{ RECORD_MARKS, sizeof(struct record_mark) },
 	{ RECORD_STRINGS, 1 },
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
@@ -108,6 +110,19 @@ uint32_t make_string(struct make_record *m, const char *text)
 uint32_t make_slot(struct make_record *m, const struct record_slot *slot)
 {
 	return add(m, RECORD_SLOTS, slot, 1);
+}
+
+uint32_t make_event(struct make_record *m, const struct record_event *event)
+{
+	return add(m, RECORD_EVENTS, event, 1);
+}
+
+uint32_t make_mark(struct make_record *m, enum record_mark_kind kind,
+		   int32_t status)
+{
+	const struct record_mark mark = { .kind = kind, .status = status };
+
+	return add(m, RECORD_MARKS, &mark, 1);
 }
 
 uint32_t make_frame(struct make_record *m, const struct record_frame *frame)

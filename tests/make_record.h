@@ -56,6 +56,9 @@ void make_unknown(struct make_record *m, uint16_t type, uint16_t flags,
 /* These return the number of what they add. */
 uint32_t make_string(struct make_record *m, const char *text);
 uint32_t make_slot(struct make_record *m, const struct record_slot *slot);
+uint32_t make_event(struct make_record *m, const struct record_event *event);
+uint32_t make_mark(struct make_record *m, enum record_mark_kind kind,
+		   int32_t status);
 uint32_t make_frame(struct make_record *m, const struct record_frame *frame);
 uint32_t make_module(struct make_record *m, const struct record_module *module);
 uint32_t make_server(struct make_record *m, const char *host, const char *port,

@@ -19,6 +19,7 @@
 #include "analyzer/judge.h"
 #include "preload/recording.h"
 #include "preload/tracker.h"
+#include "record/directory.h"
 #include "record/log.h"
 #include "record/reader.h"
 #include "tests/make_record.h"
@@ -216,15 +217,29 @@ static uint64_t walk_slot(const struct reader *r, uint32_t number)
 static void walk_record(const struct reader *r)
 {
 	uint64_t total = sum_string(r, reader_header(r)->exe);
+	struct record_event event;
+	struct record_mark mark;
 
 	ck_assert_uint_le(reader_in_flight(r), reader_count(r, RECORD_SLOTS));
 	for (uint32_t i = 0; i < reader_count(r, RECORD_SLOTS); i++)
 		total += walk_slot(r, i);
 	for (uint32_t i = 0; i < reader_count(r, RECORD_SITES); i++)
 		total += walk_site(r, i);
+	for (uint32_t i = 0; i < reader_count(r, RECORD_EVENTS); i++)
+		total += reader_event(r, i, &event) ? event.handle : 0;
+	for (uint32_t i = 0; i < reader_count(r, RECORD_MARKS); i++)
+		total += reader_mark(r, i, &mark) ? mark.when_ns : 0;
 	for (uint32_t i = 0; i < reader_count(r, RECORD_STRINGS); i++)
 		total += sum_string(r, i);
 	everything = total;
+}
+
+static bool is_known(uint16_t type)
+{
+	for (size_t i = 0; i < KNOWN_TYPES; i++)
+		if (known_types[i].type == type)
+			return true;
+	return false;
 }
 
 /* One with a segment of every kind, among them two of one type. */
@@ -232,12 +247,15 @@ static void make_all(struct make_record *m)
 {
 	make_init(m);
 	make_some(m);
-	for (uint16_t type = RECORD_SLOTS; type < RECORD_STRINGS; type++)
-		make_next_segment(m, type, type % 2);
-	make_next_segment(m, RECORD_STRINGS, 5);
+	make_event(m, &(struct record_event){ .kind = EVENT_FORKED_FINISH });
+	make_mark(m, MARK_RAW_EXIT, 3);
+	for (uint16_t type = RECORD_SLOTS; type <= RECORD_ERRORS; type++)
+		if (is_known(type))
+			make_next_segment(m, type, type % 2 + type / 5);
+		else
+			make_unknown(m, type, 0, 24);
 	make_some(m);
-	for (uint16_t type = RECORD_STACKS; type <= RECORD_ERRORS; type++)
-		make_unknown(m, type, 0, 24);
+	make_mark(m, MARK_EXIT, 0);
 	m->header_extra = 8;
 	m->room = 2;
 	make_finish(m);
