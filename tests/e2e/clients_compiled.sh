@@ -68,6 +68,9 @@ test_qt() {
 
 test_unixodbc() {
 	needs unixodbc-dev odbc-postgresql
+	# Else the driver leaves a log of its own in /tmp.
+	printf '[PostgreSQL Unicode]\nLogdir=%s\n' "$PWD" >odbcinst.ini
+	export ODBCSYSINI=$PWD
 	check_compiled 1 odbc.c -lodbc
 }
 
