@@ -16,6 +16,7 @@ static const char *const losses[LOSS_KINDS] = {
 	[LOSS_MODULE] = "names of modules",
 	[LOSS_PROCESS] = "children's records",
 	[LOSS_EVENT] = "things done wrong",
+	[LOSS_SCAN] = "holders of handles",
 };
 
 void judge_add_incomplete(struct report *r, enum report_reason reason,

@@ -9,11 +9,24 @@
 #define LEAST_HEADER 336u /* in version 1, never to be changed */
 #define LEAST_ENTRY  32u
 
+/*
+ * With the size that its elements had in version 1.  What refers to others
+ * comes before them, so that these are there when it is followed.
+ */
+/* clang-format off */
 const struct known_type known_types[KNOWN_TYPES] = {
-	{ RECORD_MARKS, 24 },	{ RECORD_EVENTS, 48 }, { RECORD_SLOTS, 56 },
-	{ RECORD_SITES, 240 },	{ RECORD_FRAMES, 16 }, { RECORD_SERVERS, 32 },
-	{ RECORD_MODULES, 64 }, { RECORD_STRINGS, 1 },
+	{ RECORD_SEARCHES, 48 },
+	{ RECORD_SCANS,    40 },
+	{ RECORD_MARKS,    24 },
+	{ RECORD_EVENTS,   48 },
+	{ RECORD_SLOTS,    80 },
+	{ RECORD_SITES,   240 },
+	{ RECORD_FRAMES,   16 },
+	{ RECORD_SERVERS,  32 },
+	{ RECORD_MODULES,  64 },
+	{ RECORD_STRINGS,   1 },
 };
+/* clang-format on */
 
 /* What a segment takes of the file: from `begin` up to before `end`. */
 struct span {

@@ -110,10 +110,11 @@ enum record_type {
 	RECORD_EVENTS = 9,  /* struct record_event: what was done wrong */
 	RECORD_SERIES = 10, /* reserved: 1,024 time buckets per pool */
 	RECORD_MARKS = 11,  /* struct record_mark: how the process ended */
-	RECORD_SCANS = 12,  /* reserved: which handles are still pointed to */
+	RECORD_SCANS = 12,  /* struct record_scan: what still points to one */
 	RECORD_EXECS = 13,  /* reserved: programs this process executed */
 	RECORD_IMAGES = 14, /* reserved: modules that use PostgreSQL unseen */
 	RECORD_ERRORS = 15, /* reserved: SQLSTATE classes per site */
+	RECORD_SEARCHES = 16, /* struct record_search: how that was found out */
 };
 
 /* What is lost is counted by what it was. */
@@ -125,6 +126,7 @@ enum record_loss {
 	LOSS_MODULE,  /* a frame whose module could not be kept */
 	LOSS_PROCESS, /* a child of this process that could make no record */
 	LOSS_EVENT,   /* something done wrong that could not be kept */
+	LOSS_SCAN,    /* a handle whose holder was found and could not be kept */
 	LOSS_KINDS = 16,
 };
 
@@ -188,6 +190,7 @@ enum record_slot_state {
 
 #define SLOT_EVER_ESTABLISHED 1u /* by the first attempt or by a reset */
 #define SLOT_RESET	      2u /* the attempt under way is a reset */
+#define SLOT_BY_DESIGN	      4u /* the program has said that it keeps it */
 
 struct record_slot {
 	_Atomic(uint32_t) sequence;
@@ -203,6 +206,11 @@ struct record_slot {
 	int32_t backend_pid; /* 0 if unknown */
 	uint32_t resets;
 	uint32_t function; /* string: the function that acquired it */
+	/* Of its last query call; outside of the sequence word. */
+	_Atomic(uint32_t) calls; /* under way now */
+	uint32_t reserved;	 /* 0 */
+	_Atomic(uint64_t) used_ns; /* since header.started_mono; 0: never used */
+	_Atomic(uint64_t) used_at; /* `acquired` of its site at that moment */
 };
 
 /* Holds of 2^(n-1) to 2^n microseconds are counted in hold_us[n]. */
@@ -276,6 +284,71 @@ struct record_event {
 	uint32_t reserved_too;
 };
 
+enum record_answer {
+	ANSWER_NONE = 0,  /* the search did not come to an end */
+	ANSWER_LOST = 1,  /* nothing points to it */
+	ANSWER_HELD = 2,  /* what `holder` says does */
+	ANSWER_MAYBE = 3, /* memory that nobody understands does, or may */
+};
+
+enum record_holder {
+	HOLDER_NONE = 0,
+	HOLDER_GLOBAL = 1,   /* what a module can write to: module, offset */
+	HOLDER_STACK = 2,    /* of a thread, and its registers: tid */
+	HOLDER_REGISTER = 3, /* tid */
+	HOLDER_THREAD = 4,   /* a thread's own storage: tid */
+	HOLDER_KERNEL = 5,   /* an epoll set or a timer */
+	HOLDER_UNKNOWN = 6,  /* memory of nobody known */
+};
+
+/* What holds the handle in a slot.  Written once, when the end began. */
+struct record_scan {
+	uint32_t slot;
+	uint8_t answer; /* enum record_answer */
+	uint8_t holder; /* enum record_holder: at the root of all */
+	uint16_t reserved;
+	uint64_t acquired_ns; /* of that slot: who was in it then */
+	uint64_t offset;      /* of the root in its module */
+	uint32_t module;      /* or RECORD_NONE */
+	int32_t tid;	      /* whose stack or storage it is; 0 if nobody's */
+	uint32_t block_size;  /* the last block of the heap on the way, ... */
+	uint32_t block_at;    /* ... and where in it; sizes 0: there is none */
+};
+
+enum record_moment {
+	MOMENT_EXIT = 1, /* exit, _exit and their like were called */
+	MOMENT_MAIN = 2, /* main has returned */
+	MOMENT_LATE = 3, /* the first sign was an exit handler */
+};
+
+enum record_outcome {
+	OUTCOME_COMPLETE = 1, /* each step was */
+	OUTCOME_LATE = 2,     /* out of time */
+	OUTCOME_MEMORY = 3,   /* too much memory to search, or none for it */
+	OUTCOME_FAILED = 4,   /* it crashed, or could not be started */
+	OUTCOME_OFF = 5,      /* --no-scan */
+};
+
+/* Why nothing was called lost, though each step was complete. */
+#define DOUBT_REGISTERS 1u /* those of a thread could not be read */
+#define DOUBT_MEMORY	2u /* some could not be looked at */
+#define DOUBT_KERNEL	4u /* it may have been given a pointer */
+#define DOUBT_LATE	8u /* exit handlers may have run before */
+
+/* One search.  Written once. */
+struct record_search {
+	uint8_t moment;	 /* enum record_moment */
+	uint8_t outcome; /* enum record_outcome */
+	uint16_t doubts; /* DOUBT_* */
+	uint32_t threads;
+	uint64_t when_ns; /* since header.started_mono */
+	uint64_t took_ns; /* from there on, with all that it needed */
+	uint64_t helper_ns; /* of that: the helper, from start to reaping */
+	uint64_t bytes;	    /* looked at */
+	uint32_t targets;
+	uint32_t copied; /* 1: in a copy of the memory */
+};
+
 enum record_mark_kind {
 	MARK_EXIT = 1,	     /* exit, return from main, the last thread's end */
 	MARK_QUICK_EXIT = 2, /* quick_exit */
@@ -294,13 +367,15 @@ struct record_mark {
 static_assert(sizeof(struct record_header) == 344, "header is on disk");
 static_assert(offsetof(struct record_header, totals) == 80, "no padding");
 static_assert(sizeof(struct record_segment) == 32, "directory is on disk");
-static_assert(sizeof(struct record_slot) == 56, "slot is on disk");
+static_assert(sizeof(struct record_slot) == 80, "slot is on disk");
 static_assert(offsetof(struct record_slot, site) == 32, "no padding");
 static_assert(sizeof(struct record_site) == 240, "site is on disk");
 static_assert(sizeof(struct record_frame) == 16, "frame is on disk");
 static_assert(sizeof(struct record_module) == 64, "module is on disk");
 static_assert(sizeof(struct record_event) == 48, "event is on disk");
 static_assert(sizeof(struct record_mark) == 24, "mark is on disk");
+static_assert(sizeof(struct record_scan) == 40, "scan is on disk");
+static_assert(sizeof(struct record_search) == 48, "search is on disk");
 static_assert(sizeof(struct record_server) == 32, "server is on disk");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
 		      sizeof(_Atomic(uint64_t)) == 8 &&

@@ -8,7 +8,7 @@
 #include "record/directory.h"
 #include "record/snapshot.h"
 
-#define KNOWN_NUMBERS (RECORD_MARKS + 1) /* the highest of known_types */
+#define KNOWN_NUMBERS (RECORD_SEARCHES + 1) /* the highest of known_types */
 
 static_assert(DIRECTORY_MAX_ELEMENT <= SNAPSHOT_MAX_SLOT,
 	      "any slot can be copied");
@@ -256,6 +256,18 @@ bool reader_mark(const struct reader *r, uint32_t number,
 		 struct record_mark *ret)
 {
 	return copy_element(r, RECORD_MARKS, number, ret, sizeof(*ret));
+}
+
+bool reader_scan(const struct reader *r, uint32_t number,
+		 struct record_scan *ret)
+{
+	return copy_element(r, RECORD_SCANS, number, ret, sizeof(*ret));
+}
+
+bool reader_search(const struct reader *r, uint32_t number,
+		   struct record_search *ret)
+{
+	return copy_element(r, RECORD_SEARCHES, number, ret, sizeof(*ret));
 }
 
 const char *reader_string(const struct reader *r, uint32_t number)

@@ -81,6 +81,10 @@ bool reader_event(const struct reader *r, uint32_t number,
 		  struct record_event *ret);
 bool reader_mark(const struct reader *r, uint32_t number,
 		 struct record_mark *ret);
+bool reader_scan(const struct reader *r, uint32_t number,
+		 struct record_scan *ret);
+bool reader_search(const struct reader *r, uint32_t number,
+		   struct record_search *ret);
 /*
  * NULL if unknown, never "" for 0.  Lives as long as `r`.  The bytes are the
  * watched process's: they need not be UTF-8, nor safe for a terminal.

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define CHUNK	    16384u /* bytes of slots that are copied at once */
-#define CHUNK_SLOTS (CHUNK / 56)
+#define CHUNK_SLOTS (CHUNK / 80)
 #define SLOT_TRIES  16u	  /* to copy one slot between two changes */
 #define ALL_TRIES   4096u /* every slot may be in flight for ever */
 

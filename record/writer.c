@@ -25,12 +25,14 @@ static const struct first_segment {
 } first_segments[] = {
 	{ RECORD_SLOTS, sizeof(struct record_slot), 96 },
 	{ RECORD_SITES, sizeof(struct record_site), 64 },
-	{ RECORD_FRAMES, sizeof(struct record_frame), 1024 },
+	{ RECORD_FRAMES, sizeof(struct record_frame), 960 },
 	{ RECORD_MODULES, sizeof(struct record_module), 48 },
 	{ RECORD_SERVERS, sizeof(struct record_server), 32 },
 	{ RECORD_EVENTS, sizeof(struct record_event), 64 },
 	{ RECORD_MARKS, sizeof(struct record_mark), 16 },
-	{ RECORD_STRINGS, 1, 8192 }, /* stays the last */
+	{ RECORD_SCANS, sizeof(struct record_scan), 32 },
+	{ RECORD_SEARCHES, sizeof(struct record_search), 1 },
+	{ RECORD_STRINGS, 1, 7168 }, /* stays the last */
 };
 #define FIRST_SEGMENTS (sizeof(first_segments) / sizeof(first_segments[0]))
 
@@ -38,11 +40,13 @@ static_assert(sizeof(struct record_header) +
 			      WRITER_SEGMENTS * sizeof(struct record_segment) +
 			      96 * sizeof(struct record_slot) +
 			      64 * sizeof(struct record_site) +
-			      1024 * sizeof(struct record_frame) +
+			      960 * sizeof(struct record_frame) +
 			      48 * sizeof(struct record_module) +
 			      32 * sizeof(struct record_server) +
 			      64 * sizeof(struct record_event) +
-			      16 * sizeof(struct record_mark) + 8192 <=
+			      16 * sizeof(struct record_mark) +
+			      32 * sizeof(struct record_scan) +
+			      sizeof(struct record_search) + 7168 <=
 		      RECORD_FIRST_SIZE,
 	      "the first segments must fit into the first mapping");
 

@@ -16,6 +16,8 @@ static const struct {
 	{ RECORD_SERVERS, sizeof(struct record_server) },
 	{ RECORD_EVENTS, sizeof(struct record_event) },
 	{ RECORD_MARKS, sizeof(struct record_mark) },
+	{ RECORD_SCANS, sizeof(struct record_scan) },
+	{ RECORD_SEARCHES, sizeof(struct record_search) },
 	{ RECORD_STRINGS, 1 },
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
@@ -115,6 +117,16 @@ uint32_t make_slot(struct make_record *m, const struct record_slot *slot)
 uint32_t make_event(struct make_record *m, const struct record_event *event)
 {
 	return add(m, RECORD_EVENTS, event, 1);
+}
+
+uint32_t make_scan(struct make_record *m, const struct record_scan *scan)
+{
+	return add(m, RECORD_SCANS, scan, 1);
+}
+
+uint32_t make_search(struct make_record *m, const struct record_search *search)
+{
+	return add(m, RECORD_SEARCHES, search, 1);
 }
 
 uint32_t make_mark(struct make_record *m, enum record_mark_kind kind,

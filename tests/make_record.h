@@ -57,6 +57,8 @@ void make_unknown(struct make_record *m, uint16_t type, uint16_t flags,
 uint32_t make_string(struct make_record *m, const char *text);
 uint32_t make_slot(struct make_record *m, const struct record_slot *slot);
 uint32_t make_event(struct make_record *m, const struct record_event *event);
+uint32_t make_scan(struct make_record *m, const struct record_scan *scan);
+uint32_t make_search(struct make_record *m, const struct record_search *search);
 uint32_t make_mark(struct make_record *m, enum record_mark_kind kind,
 		   int32_t status);
 uint32_t make_frame(struct make_record *m, const struct record_frame *frame);

@@ -219,6 +219,8 @@ static void walk_record(const struct reader *r)
 	uint64_t total = sum_string(r, reader_header(r)->exe);
 	struct record_event event;
 	struct record_mark mark;
+	struct record_scan scan;
+	struct record_search search;
 
 	ck_assert_uint_le(reader_in_flight(r), reader_count(r, RECORD_SLOTS));
 	for (uint32_t i = 0; i < reader_count(r, RECORD_SLOTS); i++)
@@ -227,6 +229,10 @@ static void walk_record(const struct reader *r)
 		total += walk_site(r, i);
 	for (uint32_t i = 0; i < reader_count(r, RECORD_EVENTS); i++)
 		total += reader_event(r, i, &event) ? event.handle : 0;
+	for (uint32_t i = 0; i < reader_count(r, RECORD_SCANS); i++)
+		total += reader_scan(r, i, &scan) ? scan.offset : 0;
+	for (uint32_t i = 0; i < reader_count(r, RECORD_SEARCHES); i++)
+		total += reader_search(r, i, &search) ? search.bytes : 0;
 	for (uint32_t i = 0; i < reader_count(r, RECORD_MARKS); i++)
 		total += reader_mark(r, i, &mark) ? mark.when_ns : 0;
 	for (uint32_t i = 0; i < reader_count(r, RECORD_STRINGS); i++)
@@ -249,7 +255,9 @@ static void make_all(struct make_record *m)
 	make_some(m);
 	make_event(m, &(struct record_event){ .kind = EVENT_FORKED_FINISH });
 	make_mark(m, MARK_RAW_EXIT, 3);
-	for (uint16_t type = RECORD_SLOTS; type <= RECORD_ERRORS; type++)
+	make_scan(m, &(struct record_scan){ .answer = ANSWER_LOST });
+	make_search(m, &(struct record_search){ .moment = MOMENT_EXIT });
+	for (uint16_t type = RECORD_SLOTS; type <= RECORD_SEARCHES; type++)
 		if (is_known(type))
 			make_next_segment(m, type, type % 2 + type / 5);
 		else
