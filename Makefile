@@ -50,7 +50,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .PHONY: all tests demo check install uninstall clean help setup setup-clients
 .PHONY: check-unit check-e2e check-headers check-layers check-exports
-.PHONY: check-scripts soak
+.PHONY: check-scripts check-docs soak
 .DELETE_ON_ERROR:
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
@@ -65,7 +65,7 @@ demo: setup ## build, start a throw-away PostgreSQL, watch a program leak
 
 check: setup ## pass every test
 	$(Q)+$(MAKE) --no-print-directory check-unit check-headers check-layers \
-	  check-exports
+	  check-exports check-docs
 	$(Q)+$(MAKE) --no-print-directory check-e2e
 
 setup: ## install the packages that build and tests need, if it may
@@ -177,12 +177,20 @@ check-scripts: ## shellcheck finds nothing
 	$(call say,TEST,scripts)
 	$(Q)shellcheck --shell=bash --external-sources $(SCRIPTS)
 
+check-docs: ## the man page is sound, and has every setting and kind
+	$(call say,TEST,docs)
+	$(Q)tests/docs.sh
+
 install: $(SHIM) $(ANALYZER) ## to PREFIX (/usr/local), below DESTDIR
 	install -D -m 755 $(ANALYZER) $(DESTDIR)$(PREFIX)/bin/connleak
 	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libconnleak.so
+	install -D -m 644 docs/connleak.1 \
+	  $(DESTDIR)$(PREFIX)/share/man/man1/connleak.1
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/connleak $(DESTDIR)$(PREFIX)/lib/libconnleak.so
+	rm -f $(DESTDIR)$(PREFIX)/bin/connleak \
+	  $(DESTDIR)$(PREFIX)/lib/libconnleak.so \
+	  $(DESTDIR)$(PREFIX)/share/man/man1/connleak.1
 
 clean: ## remove build/
 	rm -rf build
