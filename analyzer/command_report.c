@@ -17,6 +17,8 @@ static int judge_paths(const struct options *o, const struct gate *gate,
 	for (int i = 0; i < o->operand_count; i++)
 		if (evidence_add(&evidence, o->operands[i], ret_error))
 			goto release;
+	if (evidence_settle(&evidence, ret_error))
+		goto release;
 	judge(&report, &evidence, gate, NULL);
 	status = gate_status(&report, option_number(o, SETTING_EXIT_CODE));
 	if (output_reports(&report, o, stdout, ret_error)) {

@@ -3,7 +3,7 @@
  * commands - what a person runs, one file each
  *
  * Each gets its own words (argv[0] is the command's name) and returns the
- * exit status.  `*ret_error`, if set, is one line that main() prints.
+ * exit status.  `*ret_error`, if set, is a line or two that main() prints.
  */
 #ifndef ANALYZER_COMMANDS_H
 #define ANALYZER_COMMANDS_H

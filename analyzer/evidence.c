@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/core_file.h"
 #include "analyzer/folder.h"
+#include "analyzer/naming.h"
 
 void evidence_init(struct evidence *e, struct arena *arena)
 {
@@ -19,24 +21,33 @@ void evidence_release(struct evidence *e)
 {
 	for (size_t i = 0; i < e->record_count; i++)
 		reader_free(e->records[i].reader);
+	for (size_t i = 0; i < e->core_count; i++)
+		reader_free(e->cores[i].reader);
 	for (size_t i = 0; i < e->run_count; i++)
 		if (e->runs[i].has_log)
 			log_release(&e->runs[i].log);
 }
 
-static size_t add_run(struct evidence *e)
+size_t evidence_add_run(struct evidence *e)
 {
 	e->runs = arena_grow(e->arena, e->runs, e->run_count, sizeof(*e->runs));
 	memset(&e->runs[e->run_count], 0, sizeof(*e->runs));
 	return e->run_count++;
 }
 
-static void add_record(struct evidence *e, struct reader *reader, size_t run)
+struct evidence_record *evidence_add_record(struct evidence *e,
+					    struct reader *reader,
+					    const char *path, size_t run)
 {
+	struct evidence_record *new;
+
 	e->records = arena_grow(e->arena, e->records, e->record_count,
 				sizeof(*e->records));
-	e->records[e->record_count].reader = reader;
-	e->records[e->record_count++].run = run;
+	new = &e->records[e->record_count++];
+	*new = (struct evidence_record){ .reader = reader,
+					 .name = naming_base(path),
+					 .run = run };
+	return new;
 }
 
 static void add_bad(struct evidence *e, const char *name, const char *why)
@@ -58,7 +69,7 @@ static void open_in_folder(struct evidence *e, int fd, const char *name,
 	if (reader_open(fd, name, &reader, &why))
 		add_bad(e, name, why);
 	else
-		add_record(e, reader, run);
+		evidence_add_record(e, reader, name, run);
 }
 
 static void open_log(struct evidence *e, int fd, size_t run)
@@ -74,7 +85,7 @@ static void open_log(struct evidence *e, int fd, size_t run)
 
 static int add_folder(struct evidence *e, const char *path)
 {
-	const size_t run = add_run(e);
+	const size_t run = evidence_add_run(e);
 	char **names;
 	size_t count;
 	int fd, err;
@@ -100,13 +111,24 @@ static int add_single(struct evidence *e, const char *path,
 		      const char **ret_error)
 {
 	struct reader *reader;
+	struct input in;
 	const char *why;
-	int err = reader_open(AT_FDCWD, path, &reader, &why);
+	int err = input_open(&in, AT_FDCWD, path);
 
+	if (err) {
+		why = in.why;
+	} else if (core_file_is_elf(&in)) {
+		err = evidence_add_core(e, path, &in, ret_error);
+		input_close(&in);
+		return err;
+	} else {
+		err = reader_open_input(&in, &reader, &why);
+		input_close(&in);
+	}
 	if (err)
 		*ret_error = arena_printf(e->arena, "%s: %s", path, why);
 	else
-		add_record(e, reader, add_run(e));
+		evidence_add_record(e, reader, path, evidence_add_run(e));
 	return err;
 }
 

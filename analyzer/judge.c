@@ -49,6 +49,8 @@ static void fill_handle(struct arena *arena, const struct reader *reader,
 	out->pid = header->pid;
 	out->process = process ? process->number : SIZE_MAX;
 	out->tid = slot->tid;
+	out->thread_died =
+		process && process->died_in && process->died_in == slot->tid;
 	out->backend_pid = slot->backend_pid;
 	out->acquired_at = header->started_ns + slot->acquired_ns;
 	out->age_s = NAN;
@@ -137,6 +139,8 @@ static void add_finding(struct report *r, const struct gate *gate,
 	f->class = class_row(class)->name;
 	f->gates = gate_fails(gate, f->kind, f->class);
 	f->count = group->count;
+	for (uint64_t i = 0; i < group->count; i++)
+		f->thread_died += group->handles[i].thread_died;
 	f->function = place->function;
 	f->stack = place->stack;
 	f->fingerprint = naming_fingerprint(&r->arena, f->kind, &f->stack);
@@ -288,6 +292,7 @@ static void add_processes(struct report *r, const struct processes *p)
 		r->processes[i].pid = p->list[i].pid;
 		r->processes[i].exe = p->list[i].exe;
 		r->processes[i].end = p->list[i].end;
+		r->processes[i].died_in = p->list[i].died_in;
 		r->processes_watched += p->list[i].watched;
 	}
 	r->process_count = p->count;

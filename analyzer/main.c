@@ -18,7 +18,7 @@ static const struct command_row {
 	{ "run", command_run, "[OPTION]... [--] PROGRAM [ARG]...",
 	  "run it, watch its process tree, judge it" },
 	{ "report", command_report, "[OPTION]... PATH...",
-	  "judge records again: a run folder, a record" },
+	  "judge records again: a run folder, a record, a core" },
 	{ "diff", command_later, NULL, NULL },
 	{ "scan", command_later, NULL, NULL },
 	{ "doctor", command_doctor, "PROGRAM [ARG]...",

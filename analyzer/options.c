@@ -38,8 +38,9 @@ static const struct {
 			  "Run PROGRAM, watch its process tree, and judge it.",
 			  "a program to run" },
 	[COMMAND_REPORT] = { 'P', true, "report", "PATH...",
-			     "Judge records again: a run's folder or a record.",
-			     "a run's folder or a record" },
+			     "Judge records again: a run's folder, a record, "
+			     "or a core file.",
+			     "a run's folder, a record or a core" },
 	[COMMAND_DOCTOR] = { 'D', false, "doctor", "[--] PROGRAM [ARG]...",
 			     "Say what would be seen of PROGRAM, and how, "
 			     "without running it.  The status is 0 when all "

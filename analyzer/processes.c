@@ -7,6 +7,7 @@
 #include "analyzer/proc.h"
 
 #define END_UNKNOWN "unknown"
+#define END_RUNNING "running"
 
 static struct process *add(struct processes *p, size_t run, int pid)
 {
@@ -97,7 +98,7 @@ static void add_left(struct processes *p, size_t run,
 
 	if (!process)
 		process = add(p, run, event->pid);
-	process->end = "running";
+	process->end = END_RUNNING;
 	process->ended_ns = now_ns();
 }
 
@@ -186,6 +187,22 @@ static struct process *find_fork(struct processes *p, size_t run,
 	return NULL;
 }
 
+/* The process of a record, once claim() has been called for it. */
+static struct process *find_process(const struct processes *p,
+				    const struct evidence_record *record)
+{
+	const struct record_header *header = reader_header(record->reader);
+	struct process *process = find_image(p, record->run, header);
+
+	for (size_t i = 0; !process && i < p->count; i++)
+		if (p->list[i].run == record->run &&
+		    p->list[i].pid == header->pid &&
+		    p->list[i].start == header->start_ticks &&
+		    !p->list[i].began_ns)
+			process = &p->list[i];
+	return process;
+}
+
 static void claim(struct processes *p, const struct evidence_record *record)
 {
 	const struct record_header *header = reader_header(record->reader);
@@ -216,9 +233,26 @@ static void find_living(struct processes *p)
 		if (strcmp(process->end, END_UNKNOWN) || !process->start ||
 		    proc_start(process->pid) != process->start)
 			continue;
-		process->end = "running";
+		process->end = END_RUNNING;
 		process->ended_ns = now_ns();
 	}
+}
+
+/* What nobody has seen, or was seen as well: the kernel's word for it. */
+static void add_death(struct processes *p, struct arena *arena,
+		      const struct evidence_record *record)
+{
+	struct process *process = find_process(p, record);
+	const char *end = record->died_of ? arena_printf(arena, "signal %d",
+							 record->died_of)
+					  : END_RUNNING;
+
+	if (!process)
+		return;
+	if (!strcmp(process->end, END_UNKNOWN))
+		process->end = end;
+	if (record->died_of && !strcmp(process->end, end))
+		process->died_in = record->died_in;
 }
 
 /* Ends of processes that nothing else is known of tell nothing. */
@@ -248,6 +282,9 @@ void processes_find(struct processes *p, const struct evidence *e,
 	for (size_t i = 0; i < e->record_count; i++)
 		claim(p, &e->records[i]);
 	find_living(p);
+	for (size_t i = 0; i < e->record_count; i++)
+		if (e->records[i].in_core)
+			add_death(p, e->arena, &e->records[i]);
 	drop_unknown(p);
 	for (size_t i = 0; i < p->count; i++)
 		p->list[i].number = i;
@@ -256,14 +293,5 @@ void processes_find(struct processes *p, const struct evidence *e,
 const struct process *processes_of(const struct processes *p,
 				   const struct evidence_record *record)
 {
-	const struct record_header *header = reader_header(record->reader);
-	const struct process *process = find_image(p, record->run, header);
-
-	for (size_t i = 0; !process && i < p->count; i++)
-		if (p->list[i].run == record->run &&
-		    p->list[i].pid == header->pid &&
-		    p->list[i].start == header->start_ticks &&
-		    !p->list[i].began_ns)
-			process = &p->list[i];
-	return process;
+	return find_process(p, record);
 }

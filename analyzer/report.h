@@ -57,6 +57,7 @@ struct report_handle {
 	size_t process; /* which of the report's; beyond them: unknown */
 	const char *host, *port, *dbname, *user;
 	const char *pool, *held_by;
+	bool thread_died;     /* it was the one that did, and acquired this */
 	uint64_t acquired_at; /* nanoseconds since the epoch */
 	double age_s;	      /* when its process ended; NAN if unknown */
 };
@@ -65,6 +66,7 @@ struct report_finding {
 	const char *kind, *class;
 	bool gates;
 	uint64_t count;
+	uint64_t thread_died;	 /* of them, by the thread that died */
 	const char *fingerprint; /* the same after a rebuild */
 	const char *message;	 /* one sentence: what happened */
 	const char *function;	 /* the function called to acquire */
@@ -82,6 +84,7 @@ struct report_site {
 struct report_process {
 	int pid;
 	const char *exe, *end; /* "exit 0", "signal 9", "exec", ... */
+	int died_in;	       /* the thread, known from a core; or 0 */
 };
 
 struct report_note {

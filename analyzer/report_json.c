@@ -111,7 +111,19 @@ static json_t *frame(struct json_writer *w, const struct report_frame *f)
 	return object;
 }
 
-static json_t *handle(struct json_writer *w, const struct report_handle *h)
+/* Whether the thread that acquired it is the one that died: if that is known.
+ */
+static json_t *thread_died(const struct report *report,
+			   const struct report_handle *h)
+{
+	if (h->process >= report->process_count ||
+	    !report->processes[h->process].died_in)
+		return json_null();
+	return json_boolean(h->thread_died);
+}
+
+static json_t *handle(struct json_writer *w, const struct report *report,
+		      const struct report_handle *h)
 {
 	json_t *object = json_object();
 
@@ -126,6 +138,7 @@ static json_t *handle(struct json_writer *w, const struct report_handle *h)
 	put_text(w, object, "held_by", h->held_by);
 	put_time(w, object, "acquired_at", h->acquired_at);
 	put_seconds(w, object, "age_s", h->age_s);
+	put(w, object, "thread_died", thread_died(report, h));
 	return object;
 }
 
@@ -138,12 +151,13 @@ static json_t *frames(struct json_writer *w, const struct report_stack *stack)
 	return array;
 }
 
-static json_t *finding(struct json_writer *w, const struct report_finding *f)
+static json_t *finding(struct json_writer *w, const struct report *report,
+		       const struct report_finding *f)
 {
 	json_t *object = json_object(), *handles = json_array();
 
 	for (size_t i = 0; i < f->handle_count; i++)
-		append(w, handles, handle(w, &f->handles[i]));
+		append(w, handles, handle(w, report, &f->handles[i]));
 
 	put_text(w, object, "kind", f->kind);
 	put_text(w, object, "class", f->class);
@@ -236,6 +250,7 @@ static json_t *processes(struct json_writer *w, const struct report *report)
 		put_known(w, object, "pid", report->processes[i].pid);
 		put_text(w, object, "exe", report->processes[i].exe);
 		put_text(w, object, "end", report->processes[i].end);
+		put_known(w, object, "died_in", report->processes[i].died_in);
 		append(w, array, object);
 	}
 	return array;
@@ -247,7 +262,7 @@ static json_t *whole(struct json_writer *w, const struct report *report)
 	json_t *sites = json_array();
 
 	for (size_t i = 0; i < report->finding_count; i++)
-		append(w, findings, finding(w, &report->findings[i]));
+		append(w, findings, finding(w, report, &report->findings[i]));
 	for (size_t i = 0; i < report->site_count; i++)
 		append(w, sites, site_counts(w, &report->sites[i]));
 

@@ -91,6 +91,15 @@ static const char *server_of(const struct text *t,
 			    *dbname ? "/" : "", dbname);
 }
 
+/* ", in thread 4713", where a core has told. */
+static const char *in_thread(const struct text *t,
+			     const struct report_process *process)
+{
+	if (!process->died_in)
+		return "";
+	return arena_printf(t->arena, ", in thread %d", process->died_in);
+}
+
 static const char *process_of(const struct text *t,
 			      const struct report_handle *handle)
 {
@@ -103,9 +112,20 @@ static const char *process_of(const struct text *t,
 		return arena_printf(t->arena, "%d", handle->pid);
 	process = &t->report->processes[handle->process];
 	exe = text_safe(t, naming_base(process->exe), "");
-	return arena_printf(t->arena, "%d%s%s (%s)", handle->pid,
+	return arena_printf(t->arena, "%d%s%s (%s%s)", handle->pid,
 			    *exe ? " " : "", exe,
-			    text_safe(t, process->end, "unknown end"));
+			    text_safe(t, process->end, "unknown end"),
+			    in_thread(t, process));
+}
+
+static const char *of_dead_thread(const struct text *t,
+				  const struct report_finding *finding)
+{
+	if (!finding->thread_died)
+		return NULL;
+	return arena_printf(t->arena,
+			    "%" PRIu64 " of these by the one that died",
+			    finding->thread_died);
 }
 
 /* The most significant two units, rounded. */
@@ -199,6 +219,7 @@ static void write_handles(const struct text *t,
 	write_times(t, finding);
 	write_value(t, "process",
 		    distinct_count(t, &processes, PROCESSES_MAX, all));
+	write_value(t, "thread", of_dead_thread(t, finding));
 }
 
 /* The judge's sentence, which says how many; or the words of the kind. */

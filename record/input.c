@@ -59,6 +59,14 @@ void input_memory(struct input *in, const void *bytes, size_t size)
 	*in = (struct input){ .fd = -1, .memory = bytes, .memory_size = size };
 }
 
+void input_parts(struct input *in, const struct input *whole,
+		 const struct input_part *parts, size_t count)
+{
+	*in = (struct input){
+		.fd = -1, .whole = whole, .parts = parts, .part_count = count
+	};
+}
+
 void input_close(struct input *in)
 {
 	if (in->fd >= 0)
@@ -66,10 +74,24 @@ void input_close(struct input *in)
 	in->fd = -1;
 }
 
+static uint64_t parts_size(const struct input *in)
+{
+	const struct input_part *last;
+
+	if (!in->part_count)
+		return 0;
+	last = &in->parts[in->part_count - 1];
+	return last->at + last->size;
+}
+
 int input_size(struct input *in, uint64_t *ret_size)
 {
 	struct stat st;
 
+	if (in->whole) {
+		*ret_size = parts_size(in);
+		return 0;
+	}
 	if (in->fd < 0) {
 		*ret_size = in->memory_size;
 		return 0;
@@ -94,12 +116,57 @@ static int read_memory(struct input *in, uint64_t offset, void *out,
 	return 0;
 }
 
+/* The part that `offset` lies in, which must be in one. */
+static const struct input_part *find_part(const struct input *in,
+					  uint64_t offset)
+{
+	size_t low = 0, high = in->part_count;
+
+	while (high - low > 1) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (in->parts[middle].at <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &in->parts[low];
+}
+
+static int read_parts(struct input *in, uint64_t offset, unsigned char *out,
+		      size_t size)
+{
+	const uint64_t end = parts_size(in);
+	struct input whole = *in->whole;
+
+	if (offset > end || size > end - offset)
+		return truncated(in);
+	while (size) {
+		const struct input_part *part = find_part(in, offset);
+		const uint64_t skip = offset - part->at;
+		const size_t take = size < part->size - skip
+					    ? size
+					    : (size_t)(part->size - skip);
+		const int err =
+			input_read(&whole, part->offset + skip, out, take);
+
+		if (err)
+			return input_fail(in, err, whole.why);
+		out += take;
+		offset += take;
+		size -= take;
+	}
+	return 0;
+}
+
 int input_read(struct input *in, uint64_t offset, void *out, size_t size)
 {
 	unsigned char *at = out;
 
 	if (!size)
 		return 0;
+	if (in->whole)
+		return read_parts(in, offset, out, size);
 	if (in->fd < 0)
 		return read_memory(in, offset, out, size);
 	while (size) {

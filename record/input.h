@@ -5,7 +5,8 @@
  * Only regular files are opened, and they are read, never mapped: a file that
  * is cut while it is mapped kills its reader with SIGBUS.  The file may be
  * written to, grow or shrink meanwhile; a read then sees old or new bytes, or
- * fails.  Bytes in memory can be read the same way, for tests.
+ * fails.  Bytes in memory can be read the same way, for tests, and parts of
+ * another input, which is how a record lies in a core.
  *
  * Whoever fails leaves a clause in `why` that fits behind "FILE: ".  It lives
  * as long as the program.
@@ -17,10 +18,18 @@
 #include <stdint.h>
 
 struct input {
-	int fd; /* -1: the bytes are in memory */
+	int fd; /* -1: the bytes are elsewhere */
 	const unsigned char *memory;
 	size_t memory_size;
+	const struct input *whole; /* of which this is made of parts, or NULL */
+	const struct input_part *parts;
+	size_t part_count;
 	const char *why; /* of the last failure */
+};
+
+/* What lies at `at` lies in the whole at `offset`. */
+struct input_part {
+	uint64_t at, offset, size;
 };
 
 /*
@@ -32,6 +41,12 @@ int input_open(struct input *in, int dirfd, const char *name)
 	__attribute__((warn_unused_result));
 /* `bytes` must live as long as `in`. */
 void input_memory(struct input *in, const void *bytes, size_t size);
+/*
+ * The same of all three.  The first part lies at 0, each further one where the
+ * one before it ends.
+ */
+void input_parts(struct input *in, const struct input *whole,
+		 const struct input_part *parts, size_t count);
 void input_close(struct input *in);
 
 int input_size(struct input *in, uint64_t *ret_size)

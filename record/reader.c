@@ -93,7 +93,7 @@ static int load(struct reader *r, struct input *in)
 	return err;
 }
 
-static int open_input(struct input *in, struct reader **ret,
+int reader_open_input(struct input *in, struct reader **ret,
 		      const char **ret_why)
 {
 	struct reader *r = calloc(1, sizeof(*r));
@@ -125,7 +125,7 @@ int reader_open(int dirfd, const char *name, struct reader **ret,
 		*ret_why = in.why;
 		return err;
 	}
-	err = open_input(&in, ret, ret_why);
+	err = reader_open_input(&in, ret, ret_why);
 	input_close(&in);
 	return err;
 }
@@ -136,7 +136,7 @@ int reader_open_memory(const void *bytes, size_t size, struct reader **ret,
 	struct input in;
 
 	input_memory(&in, bytes, size);
-	return open_input(&in, ret, ret_why);
+	return reader_open_input(&in, ret, ret_why);
 }
 
 void reader_free(struct reader *r)

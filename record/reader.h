@@ -37,6 +37,7 @@
 
 #define READER_MAX_STRING 65536u /* a longer one counts as unknown */
 
+struct input;
 struct reader;
 
 /*
@@ -51,6 +52,9 @@ int reader_open(int dirfd, const char *name, struct reader **ret,
 int reader_open_memory(const void *bytes, size_t size, struct reader **ret,
 		       const char **ret_why)
 	__attribute__((warn_unused_result));
+/* The same from whatever can be read; input.h. */
+int reader_open_input(struct input *in, struct reader **ret,
+		      const char **ret_why) __attribute__((warn_unused_result));
 void reader_free(struct reader *r);
 
 const struct record_header *reader_header(const struct reader *r);

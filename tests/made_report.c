@@ -71,7 +71,7 @@ void made_report(struct made *m)
 	memcpy(m->frames, frames, sizeof(frames));
 	make_handles(m);
 	make_findings(m);
-	m->process = (struct report_process){ 4242, APP, "exit 0" };
+	m->process = (struct report_process){ 4242, APP, "exit 0", 0 };
 	m->report = (struct report){
 		.status = REPORT_FINDINGS,
 		.findings = m->findings,

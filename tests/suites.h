@@ -28,6 +28,7 @@
 	ROW(directory)    \
 	ROW(snapshot)     \
 	ROW(log)          \
+	ROW(core)         \
 	ROW(fuzz)         \
 	ROW(symbols)      \
 	ROW(report)       \

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whatever is in a record or a log: no crash, no hang, no more memory than
- * the file has.
- *
- * FUZZ_TIMES=100 tries a hundred times as many mutations, which is what
- * `make soak` does.
- *
- * Mutation n of a file is always the same, so a failure can be had again:
- * its number is in the message, and after a crash or a hang on stderr.
+ * the file has.  Cores are in test_fuzz_core.c.
  */
 #include <check.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "analyzer/judge.h"
 #include "preload/recording.h"
 #include "preload/tracker.h"
 #include "record/directory.h"
 #include "record/log.h"
 #include "record/reader.h"
+#include "tests/fuzz.h"
 #include "tests/make_record.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
@@ -31,129 +24,6 @@
 #define JUDGED	  1000u
 #define LOGS	  10000u
 #define ALLOWANCE (64u * 1024u) /* of memory besides the file's size */
-
-/* Knows under a sanitizer what mallinfo2() cannot know there. */
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
-/* The mutation under test, where the parent of the test can see it. */
-static volatile uint32_t *current;
-
-static void map_current(void)
-{
-	current = mmap(NULL, sizeof(*current), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (current == MAP_FAILED)
-		abort();
-}
-
-static void tell_current(void)
-{
-	if (*current)
-		fprintf(stderr, "fuzz: mutation %u was the last\n", *current);
-	munmap((void *)current, sizeof(*current));
-}
-
-static uint64_t random_state;
-
-static void random_seed(uint32_t seed)
-{
-	random_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-/* xorshift: the same everywhere, unlike rand(). */
-static uint32_t random_below(size_t limit)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)((random_state >> 16) % limit);
-}
-
-/* Numbers that break sums, products and comparisons. */
-static uint32_t nasty_number(size_t size)
-{
-	const uint32_t numbers[] = {
-		0,
-		1,
-		2,
-		UINT32_MAX,
-		UINT32_MAX - 1,
-		INT32_MAX,
-		(uint32_t)INT32_MAX + 1,
-		UINT16_MAX,
-		65536,
-		4096,
-		(uint32_t)size,
-		(uint32_t)size - 1,
-		(uint32_t)size / 2,
-		random_below(size),
-		random_below(64),
-	};
-
-	return numbers[random_below(sizeof(numbers) / sizeof(numbers[0]))];
-}
-
-/* Most of what is checked lies in the first bytes, so most damage does. */
-static size_t random_place(size_t size, size_t width, size_t head)
-{
-	const size_t limit = random_below(4) && head < size ? head : size;
-
-	if (limit <= width)
-		return 0;
-	return random_below(limit - width);
-}
-
-static void damage(unsigned char *bytes, size_t *size, size_t head)
-{
-	const size_t at = random_place(*size, 64, head);
-	uint32_t word = nasty_number(*size);
-
-	if (*size < 128)
-		return;
-	switch (random_below(6)) {
-	case 0:
-		bytes[at] ^= (unsigned char)(1u << random_below(8));
-		break;
-	case 1:
-		bytes[at] = (unsigned char)random_below(256);
-		break;
-	case 2:
-		memcpy(bytes + at / 4 * 4, &word, sizeof(word));
-		break;
-	case 3:
-		memcpy(bytes + at / 2 * 2, &word, sizeof(uint16_t));
-		break;
-	case 4: /* splice */
-		memmove(bytes + at, bytes + random_place(*size, 64, head),
-			1 + random_below(64));
-		break;
-	default:
-		if (random_below(8) == 0)
-			*size = 1 + random_below(*size);
-	}
-}
-
-/* A copy of exactly its size, so that a byte too far is seen. */
-static unsigned char *mutate(const void *from, size_t *size, uint32_t seed,
-			     size_t head)
-{
-	unsigned char *bytes = malloc(*size);
-	const size_t whole = *size;
-
-	ck_assert_ptr_nonnull(bytes);
-	memcpy(bytes, from, whole);
-	random_seed(seed);
-	for (uint32_t n = 1 + random_below(4); n; n--)
-		damage(bytes, size, head);
-	return *size < whole ? realloc(bytes, *size) : bytes;
-}
-
-static size_t heap_in_use(void)
-{
-	if (__sanitizer_get_current_allocated_bytes)
-		return __sanitizer_get_current_allocated_bytes();
-	return mallinfo2().uordblks + mallinfo2().hblkhd;
-}
 
 /* Where all sums go, so that no byte is left unread. */
 static volatile uint64_t everything;
@@ -214,7 +84,7 @@ static uint64_t walk_slot(const struct reader *r, uint32_t number)
 	return total + sum_string(r, server.user);
 }
 
-static void walk_record(const struct reader *r)
+void fuzz_walk_record(const struct reader *r)
 {
 	uint64_t total = sum_string(r, reader_header(r)->exe);
 	struct record_event event;
@@ -249,7 +119,7 @@ static bool is_known(uint16_t type)
 }
 
 /* One with a segment of every kind, among them two of one type. */
-static void make_all(struct make_record *m)
+void fuzz_make_record(struct make_record *m)
 {
 	make_init(m);
 	make_some(m);
@@ -269,58 +139,44 @@ static void make_all(struct make_record *m)
 	make_finish(m);
 }
 
-static uint32_t times(uint32_t count)
-{
-	const char *factor = getenv("FUZZ_TIMES");
-
-	return count * (factor ? (uint32_t)atoi(factor) : 1);
-}
-
 /* Returns whether it was taken for a record. */
 static bool try_record(const void *record, size_t size, size_t head,
 		       uint32_t seed)
 {
-	unsigned char *bytes = mutate(record, &size, seed, head);
-	const size_t before = heap_in_use();
+	unsigned char *bytes = fuzz_mutate(record, &size, seed, head);
+	const size_t before = fuzz_heap();
 	struct reader *r;
 	const char *why = NULL;
 	bool opened;
 
 	opened = !reader_open_memory(bytes, size, &r, &why);
-	ck_assert_msg(heap_in_use() - before <= size + ALLOWANCE,
+	ck_assert_msg(fuzz_heap() - before <= size + ALLOWANCE,
 		      "mutation %u took too much memory", seed);
 	ck_assert_msg(opened == (r != NULL) && opened == !why,
 		      "mutation %u was refused without a reason", seed);
 	if (opened)
-		walk_record(r);
+		fuzz_walk_record(r);
 	reader_free(r);
 	free(bytes);
 	return opened;
 }
 
-/* Neither would test much: that all are refused, or none. */
-static void expect_both(uint32_t opened, uint32_t count)
-{
-	ck_assert_msg(opened > count / 20 && opened < count / 20 * 19,
-		      "%u of %u mutations were opened", opened, count);
-}
-
 START_TEST(no_record_harms_the_reader)
 {
-	const uint32_t count = times(RECORDS);
+	const uint32_t count = fuzz_times(RECORDS);
 	struct make_record m;
 	uint32_t opened = 0;
 
-	make_all(&m);
-	for (*current = 1; *current < count; ++*current)
+	fuzz_make_record(&m);
+	for (*fuzz_current = 1; *fuzz_current < count; ++*fuzz_current)
 		opened += try_record(
 			m.bytes, m.size,
 			m.header.header_size +
 				m.segment_count * sizeof(struct record_segment),
-			*current);
-	*current = 0;
+			*fuzz_current);
+	*fuzz_current = 0;
 	make_release(&m);
-	expect_both(opened, count);
+	fuzz_expect_both(opened, count);
 }
 END_TEST
 
@@ -359,7 +215,7 @@ static unsigned char *real_record(size_t *ret_size)
 
 START_TEST(no_real_record_harms_the_reader)
 {
-	const uint32_t count = times(REAL);
+	const uint32_t count = fuzz_times(REAL);
 	uint32_t opened = 0;
 	size_t size;
 	unsigned char *bytes;
@@ -367,11 +223,11 @@ START_TEST(no_real_record_harms_the_reader)
 	scratch_make();
 	bytes = real_record(&size);
 	scratch_remove();
-	for (*current = 1; *current < count; ++*current)
-		opened += try_record(bytes, size, 1024, *current);
-	*current = 0;
+	for (*fuzz_current = 1; *fuzz_current < count; ++*fuzz_current)
+		opened += try_record(bytes, size, 1024, *fuzz_current);
+	*fuzz_current = 0;
 	free(bytes);
-	expect_both(opened, count);
+	fuzz_expect_both(opened, count);
 }
 END_TEST
 
@@ -398,7 +254,7 @@ static void try_judge(const char *path, const struct gate *gate, FILE *nowhere)
 
 START_TEST(no_real_record_harms_the_judge)
 {
-	const uint32_t count = times(JUDGED);
+	const uint32_t count = fuzz_times(JUDGED);
 	FILE *nowhere = fopen("/dev/null", "w"), *file;
 	struct gate gate = { .limits_peak = true, .peak = 3 };
 	unsigned char *bytes, *changed;
@@ -406,16 +262,16 @@ START_TEST(no_real_record_harms_the_judge)
 
 	scratch_make();
 	bytes = real_record(&whole);
-	for (*current = 1; *current < count; ++*current) {
+	for (*fuzz_current = 1; *fuzz_current < count; ++*fuzz_current) {
 		size = whole;
-		changed = mutate(bytes, &size, *current, 1024);
+		changed = fuzz_mutate(bytes, &size, *fuzz_current, 1024);
 		file = fopen(scratch_path("x.bad"), "w");
 		ck_assert_uint_eq(fwrite(changed, 1, size, file), size);
 		fclose(file);
 		free(changed);
 		try_judge(scratch_path("x.bad"), &gate, nowhere);
 	}
-	*current = 0;
+	*fuzz_current = 0;
 	free(bytes);
 	fclose(nowhere);
 	scratch_remove();
@@ -459,7 +315,7 @@ static void walk_log(const struct log *log)
 static bool try_log(uint32_t seed)
 {
 	size_t size = sizeof(some_log) - 1;
-	unsigned char *bytes = mutate(some_log, &size, seed, size);
+	unsigned char *bytes = fuzz_mutate(some_log, &size, seed, size);
 	struct log log;
 	const char *why = NULL;
 	const int err = log_open_memory(&log, (char *)bytes, size, &why);
@@ -474,35 +330,25 @@ static bool try_log(uint32_t seed)
 
 START_TEST(no_log_harms_its_reader)
 {
-	const uint32_t count = times(LOGS);
+	const uint32_t count = fuzz_times(LOGS);
 	uint32_t opened = 0;
 
-	for (*current = 1; *current < count; ++*current)
-		opened += try_log(*current);
-	*current = 0;
+	for (*fuzz_current = 1; *fuzz_current < count; ++*fuzz_current)
+		opened += try_log(*fuzz_current);
+	*fuzz_current = 0;
 	ck_assert_msg(opened > count / 20 && opened < count,
 		      "%u of %u mutations were opened", opened, count);
 }
 END_TEST
 
-/* One test each: the next one would begin to count anew. */
-static void add_case(Suite *suite, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-
-	tcase_add_unchecked_fixture(tc, map_current, tell_current);
-	tcase_set_timeout(tc, 120.0 * times(1));
-	tcase_add_test(tc, test);
-	suite_add_tcase(suite, tc);
-}
-
 Suite *fuzz_suite(void)
 {
 	Suite *suite = suite_create("fuzz");
 
-	add_case(suite, "records", no_record_harms_the_reader);
-	add_case(suite, "real records", no_real_record_harms_the_reader);
-	add_case(suite, "judged records", no_real_record_harms_the_judge);
-	add_case(suite, "logs", no_log_harms_its_reader);
+	fuzz_add_case(suite, "records", no_record_harms_the_reader);
+	fuzz_add_case(suite, "real records", no_real_record_harms_the_reader);
+	fuzz_add_case(suite, "judged records", no_real_record_harms_the_judge);
+	fuzz_add_case(suite, "logs", no_log_harms_its_reader);
+	add_fuzz_core(suite);
 	return suite;
 }

@@ -111,11 +111,11 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"function file line module offset inlined language");
 	ck_keys("findings/0/handles/0",
 		"pid tid backend_pid host port dbname user pool held_by "
-		"acquired_at age_s");
+		"acquired_at age_s thread_died");
 	ck_keys("sites/0", "site stack acquired released open hold_s");
 	ck_keys("sites/0/site", "function file line module");
 	ck_keys("sites/0/hold_s", "p50 p99 max");
-	ck_keys("processes/0", "pid exe end");
+	ck_keys("processes/0", "pid exe end died_in");
 }
 END_TEST
 
@@ -311,6 +311,20 @@ START_TEST(gaps_notes_and_processes_are_told)
 	ck_number("processes/0/pid", 4242);
 	ck_null("processes/0/exe");
 	ck_text("processes/0/end", "exit 0");
+	ck_null("processes/0/died_in");
+	ck_null("findings/0/handles/0/thread_died");
+}
+END_TEST
+
+START_TEST(a_thread_that_died_is_told_with_what_it_acquired)
+{
+	made.process.died_in = 4250;
+	made.handles[0].thread_died = true;
+	made.findings[0].handle_count = 2;
+	read_back();
+	ck_number("processes/0/died_in", 4250);
+	ck_assert(json_is_true(at("findings/0/handles/0/thread_died")));
+	ck_assert(json_is_false(at("findings/0/handles/1/thread_died")));
 }
 END_TEST
 
@@ -386,6 +400,7 @@ static void add_content(Suite *suite)
 	tcase_add_test(tcase, totals_are_numbers_even_if_zero);
 	tcase_add_test(tcase, sites_have_their_counts_and_times);
 	tcase_add_test(tcase, gaps_notes_and_processes_are_told);
+	tcase_add_test(tcase, a_thread_that_died_is_told_with_what_it_acquired);
 	tcase_add_test(tcase, reasons_and_statuses_have_the_promised_names);
 }
 

@@ -141,6 +141,18 @@ START_TEST(a_process_is_shown_with_its_end)
 }
 END_TEST
 
+START_TEST(the_thread_that_died_is_shown_with_what_it_acquired)
+{
+	made.process.end = "signal 11";
+	ck_assert(!says("thread"));
+	made.process.died_in = 4250;
+	ck_assert(says("process  4242 app (signal 11, in thread 4250)\n"));
+	ck_assert(!says("of these"));
+	made.findings[0].thread_died = 2;
+	ck_assert(says("\n    thread   2 of these by the one that died\n"));
+}
+END_TEST
+
 START_TEST(a_finding_without_stack_or_handles_is_shown)
 {
 	made.findings[0].kind = "over-limit";
@@ -239,6 +251,8 @@ static void add_handles(Suite *suite)
 	tcase_add_test(tcase, backends_are_listed_as_far_as_they_are_known);
 	tcase_add_test(tcase, many_backends_are_cut);
 	tcase_add_test(tcase, a_process_is_shown_with_its_end);
+	tcase_add_test(tcase,
+		       the_thread_that_died_is_shown_with_what_it_acquired);
 	tcase_add_test(tcase, a_finding_without_stack_or_handles_is_shown);
 }
 

@@ -54,7 +54,8 @@ test_a_program_that_cannot_be_run() {
 
 test_an_empty_record() { : >x.rec && refused 'x.rec: ' report x.rec; }
 test_a_record_of_something_else() {
-	refused '/bin/true: it is not a connleak record' report /bin/true
+	refused '/etc/passwd: it is not a connleak record' report /etc/passwd
+	refused '/bin/true: it is a program .*, not a core' report /bin/true
 }
 test_random_bytes() {
 	head -c 70000 /dev/urandom >x.rec
