@@ -7,6 +7,7 @@
 #include "analyzer/core.h"
 #include "analyzer/evidence.h"
 #include "analyzer/naming.h"
+#include "analyzer/printable.h"
 
 /* The record, as far as it is in the core itself. */
 static int open_pages(const struct core *c, const struct core_record *record,
@@ -42,11 +43,13 @@ static const char *why_missing(struct evidence *e, const struct core *c,
 			       const struct core_record *record,
 			       const char *damage)
 {
+	const char *path = printable_text(e->arena, record->path);
+
 	if (c->cut)
 		return arena_printf(e->arena,
 				    "it is truncated: the record of process %d "
 				    "is not whole in it, and %s is gone",
-				    record->pid, record->path);
+				    record->pid, path);
 	if (damage)
 		return arena_printf(e->arena,
 				    "the record of process %d in it: %s",
@@ -59,7 +62,7 @@ static const char *why_missing(struct evidence *e, const struct core *c,
 		">/proc/$$/coredump_filter in the shell that starts the "
 		"program, or CoredumpFilter=default shared-file-backed in its "
 		"systemd unit",
-		record->pid, record->path);
+		record->pid, path);
 }
 
 static const char *why_none(struct evidence *e, const struct core *c)

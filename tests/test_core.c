@@ -385,6 +385,19 @@ START_TEST(a_core_without_pages_finds_the_file_that_was_mapped)
 }
 END_TEST
 
+START_TEST(a_path_in_a_core_is_shown_without_control_characters)
+{
+	make_core_file(&made, "/tmp/\033[2J/" NAME, HERE, record.size, 0);
+	save_core();
+	evidence_init(&evidence, &arena);
+	add_path("core");
+	ck_assert_int_lt(settle(), 0);
+	ck_assert_ptr_nonnull(strstr(why, NAME));
+	ck_assert_ptr_null(strchr(why, '\033'));
+	evidence_release(&evidence);
+}
+END_TEST
+
 START_TEST(another_process_record_in_its_place_is_not_used)
 {
 	char path[200];
@@ -447,6 +460,8 @@ Suite *core_suite(void)
 	tcase_add_test(tc, a_core_and_the_record_in_any_order_are_one);
 	tcase_add_test(tc, a_core_without_pages_finds_its_record_by_name);
 	tcase_add_test(tc, a_core_without_pages_finds_the_file_that_was_mapped);
+	tcase_add_test(tc,
+		       a_path_in_a_core_is_shown_without_control_characters);
 	tcase_add_test(tc, another_process_record_in_its_place_is_not_used);
 	tcase_add_test(tc, a_core_of_another_process_leaves_a_record_alone);
 	suite_add_tcase(suite, tc);
