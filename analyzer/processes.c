@@ -149,7 +149,8 @@ static struct process *find_image(const struct processes *p, size_t run,
 		if (process->run == run && process->pid == header->pid &&
 		    process->start == header->start_ticks &&
 		    process->began_ns &&
-		    process->began_ns <= header->started_ns)
+		    process->began_ns <= header->started_ns &&
+		    (!best || process->began_ns >= best->began_ns))
 			best = process;
 	}
 	return best;
@@ -170,58 +171,59 @@ static const struct process *find_later(const struct processes *p, size_t run,
 	return NULL;
 }
 
-/* One of which only the end is known, or that another record has claimed. */
+/* One of which only the end is known. */
 static struct process *find_fork(struct processes *p, size_t run,
 				 const struct record_header *header)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		struct process *process = &p->list[i];
 
-		if (process->run != run || process->pid != header->pid ||
-		    process->began_ns)
-			continue;
-		if (!process->start ? process->ended_ns > header->started_ns
-				    : process->start == header->start_ticks)
+		if (process->run == run && process->pid == header->pid &&
+		    !process->began_ns && !process->start &&
+		    process->ended_ns > header->started_ns)
 			return process;
 	}
 	return NULL;
 }
 
-/* The process of a record, once claim() has been called for it. */
-static struct process *find_process(const struct processes *p,
-				    const struct evidence_record *record)
+static void became(struct process *process, const struct process *next)
 {
-	const struct record_header *header = reader_header(record->reader);
-	struct process *process = find_image(p, record->run, header);
-
-	for (size_t i = 0; !process && i < p->count; i++)
-		if (p->list[i].run == record->run &&
-		    p->list[i].pid == header->pid &&
-		    p->list[i].start == header->start_ticks &&
-		    !p->list[i].began_ns)
-			process = &p->list[i];
-	return process;
+	process->end = "exec";
+	process->ended_ns = next->began_ns;
 }
 
+/*
+ * Without a line in the log, which a child of fork() never has, a record tells
+ * of its image itself.  The second one of a process came after an exec, and
+ * what is known of the end is the end of that.
+ */
 static void claim(struct processes *p, const struct evidence_record *record)
 {
 	const struct record_header *header = reader_header(record->reader);
-	const struct process *later;
-	struct process *process;
+	struct process *image = find_image(p, record->run, header);
+	const struct process *later = find_later(p, record->run, header);
+	struct process *process = NULL;
 
-	if (find_image(p, record->run, header))
+	if (image && !image->recorded) {
+		image->recorded = true;
 		return;
-	later = find_later(p, record->run, header);
-	process = later ? NULL : find_fork(p, record->run, header);
+	}
+	if (!image && !later)
+		process = find_fork(p, record->run, header);
 	if (!process)
 		process = add(p, record->run, header->pid);
-	if (later) {
-		process->end = "exec";
-		process->ended_ns = later->began_ns;
-	}
 	process->start = header->start_ticks;
+	process->began_ns = header->started_ns;
 	process->exe = reader_string(record->reader, header->exe);
 	process->watched = true;
+	process->recorded = true;
+	if (image) {
+		process->end = image->end;
+		process->ended_ns = image->ended_ns;
+		became(image, process);
+	} else if (later) {
+		became(process, later);
+	}
 }
 
 /* Nobody has told of their end since there was none: a run that goes on. */
@@ -242,7 +244,8 @@ static void find_living(struct processes *p)
 static void add_death(struct processes *p, struct arena *arena,
 		      const struct evidence_record *record)
 {
-	struct process *process = find_process(p, record);
+	struct process *process =
+		find_image(p, record->run, reader_header(record->reader));
 	const char *end = record->died_of ? arena_printf(arena, "signal %d",
 							 record->died_of)
 					  : END_RUNNING;
@@ -253,6 +256,36 @@ static void add_death(struct processes *p, struct arena *arena,
 		process->end = end;
 	if (record->died_of && !strcmp(process->end, end))
 		process->died_in = record->died_in;
+}
+
+/* The last one that we know: a newer shim may mark other things. */
+static bool last_mark(const struct reader *reader, struct record_mark *ret)
+{
+	uint32_t n = reader_count(reader, RECORD_MARKS);
+
+	while (n-- > 0)
+		if (reader_mark(reader, n, ret) && ret->kind >= MARK_EXIT &&
+		    ret->kind <= MARK_RAW_EXIT)
+			return true;
+	return false;
+}
+
+/*
+ * Who was reaped by the launcher has told it how, and may have been killed
+ * after the mark; who is alive may have been about to end.
+ */
+static void take_mark(struct processes *p, struct arena *arena,
+		      const struct evidence_record *record)
+{
+	const struct record_header *header = reader_header(record->reader);
+	struct process *process = find_image(p, record->run, header);
+	struct record_mark mark;
+
+	if (!process || strcmp(process->end, END_UNKNOWN) ||
+	    !last_mark(record->reader, &mark))
+		return;
+	process->end = arena_printf(arena, "exit %d", mark.status & 0377);
+	process->ended_ns = header->started_ns + mark.when_ns;
 }
 
 /* Ends of processes that nothing else is known of tell nothing. */
@@ -285,6 +318,8 @@ void processes_find(struct processes *p, const struct evidence *e,
 	for (size_t i = 0; i < e->record_count; i++)
 		if (e->records[i].in_core)
 			add_death(p, e->arena, &e->records[i]);
+	for (size_t i = 0; i < e->record_count; i++)
+		take_mark(p, e->arena, &e->records[i]);
 	drop_unknown(p);
 	for (size_t i = 0; i < p->count; i++)
 		p->list[i].number = i;
@@ -293,5 +328,5 @@ void processes_find(struct processes *p, const struct evidence *e,
 const struct process *processes_of(const struct processes *p,
 				   const struct evidence_record *record)
 {
-	return find_process(p, record);
+	return find_image(p, record->run, reader_header(record->reader));
 }

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzer/judge.h"
 #include "analyzer/naming.h"
+#include "analyzer/proc.h"
 #include "tests/make_record.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
@@ -263,6 +265,99 @@ START_TEST(a_child_of_fork_has_a_process_of_its_own)
 }
 END_TEST
 
+static void save_marked(const char *name, enum record_mark_kind kind,
+			int32_t status)
+{
+	make_mark(&made, kind, status);
+	save_record(name);
+}
+
+START_TEST(a_mark_tells_an_end_that_nobody_else_saw)
+{
+	start_record(7, 15);
+	add_slot(site_at(1), SLOT_ESTABLISHED, 1);
+	make_mark(&made, MARK_EXIT, 9);
+	make_finish(&made);
+	((struct record_mark *)make_element(&made, RECORD_MARKS, 0))->when_ns =
+		3000;
+	make_save(&made, scratch_path("7-5-0.rec"));
+	make_release(&made);
+	judge_scratch();
+	ck_assert_str_eq(end_of(7, 0), "exit 9");
+	/* Acquired at 1000, marked at 3000. */
+	ck_assert_double_eq_tol(report.findings[0].handles[0].age_s, 2e-6,
+				1e-12);
+}
+END_TEST
+
+START_TEST(the_last_mark_counts_and_as_the_parent_would_see_it)
+{
+	start_record(7, 15);
+	make_mark(&made, MARK_EXIT, 9);
+	make_mark(&made, MARK_RAW_EXIT, -1);
+	save_marked("7-5-0.rec", (enum record_mark_kind)77, 3);
+	judge_scratch();
+	ck_assert_str_eq(end_of(7, 0), "exit 255");
+}
+END_TEST
+
+START_TEST(who_was_reaped_by_the_launcher_needs_no_mark)
+{
+	start_record(7, 15);
+	save_marked("7-5-0.rec", MARK_EXIT, 0);
+	scratch_write("run.log", "connleak 1\nimage 7 5 10 /bin/a\n"
+				 "end 7 2000 signal 11\n");
+	judge_scratch();
+	ck_assert_str_eq(end_of(7, 0), "signal 11");
+}
+END_TEST
+
+START_TEST(who_is_alive_has_not_ended_whatever_it_marked)
+{
+	start_record((int)getpid(), 15);
+	made.header.start_ticks = proc_start(getpid());
+	save_marked("1-5-0.rec", MARK_EXIT, 0);
+	judge_scratch();
+	ck_assert_str_eq(end_of((int)getpid(), 0), "running");
+}
+END_TEST
+
+START_TEST(a_process_without_a_mark_that_nobody_saw_ended_somehow)
+{
+	start_record(7, 15);
+	save_record("7-5-0.rec");
+	judge_scratch();
+	ck_assert_str_eq(end_of(7, 0), "unknown");
+}
+END_TEST
+
+/* Records are read by name, in the order in which they began or not. */
+static void check_exec_without_a_log(bool in_order)
+{
+	start_record(7, 15);
+	save_marked(in_order ? "7-5-0.rec" : "7-5-1.rec", MARK_EXIT, 1);
+	start_record(7, 2000);
+	add_slot(site_at(1), SLOT_ESTABLISHED, 1);
+	save_marked(in_order ? "7-5-1.rec" : "7-5-0.rec", MARK_EXIT, 3);
+	judge_scratch();
+	ck_assert_uint_eq(report.process_count, 2);
+	ck_assert_str_eq(end_of(7, !in_order), "exec");
+	ck_assert_str_eq(end_of(7, in_order), "exit 3");
+	ck_assert_uint_eq(report.findings[0].handles[0].process, in_order);
+}
+
+START_TEST(a_second_record_of_a_process_is_that_of_the_next_image)
+{
+	check_exec_without_a_log(true);
+}
+END_TEST
+
+START_TEST(records_of_one_process_may_be_read_in_any_order)
+{
+	check_exec_without_a_log(false);
+}
+END_TEST
+
 START_TEST(the_end_of_a_process_nothing_is_known_of_is_left_out)
 {
 	start_record(7, 15);
@@ -384,6 +479,16 @@ Suite *judge_suite(void)
 	tcase_add_test(test, a_child_of_fork_has_a_process_of_its_own);
 	tcase_add_test(test,
 		       the_end_of_a_process_nothing_is_known_of_is_left_out);
+	tcase_add_test(test, a_mark_tells_an_end_that_nobody_else_saw);
+	tcase_add_test(test,
+		       the_last_mark_counts_and_as_the_parent_would_see_it);
+	tcase_add_test(test, who_was_reaped_by_the_launcher_needs_no_mark);
+	tcase_add_test(test, who_is_alive_has_not_ended_whatever_it_marked);
+	tcase_add_test(test,
+		       a_process_without_a_mark_that_nobody_saw_ended_somehow);
+	tcase_add_test(test,
+		       a_second_record_of_a_process_is_that_of_the_next_image);
+	tcase_add_test(test, records_of_one_process_may_be_read_in_any_order);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("names");
