@@ -78,14 +78,15 @@ setup-clients: ## install other clients of PostgreSQL, for their tests
 # The shim lives in somebody else's process: nothing of it is visible but the
 # functions it stands in front of, it links nothing they might not have, and
 # its calls into libpq are real calls (a tail call would make libpq's own calls
-# look like the program's; preload/caller.h).
+# look like the program's; preload/caller.h).  It is never unloaded: exit() and
+# fork() know functions of it.
 $(BUILD)/preload/%.o $(SHIM_RECORD:%.c=$(BUILD)/%.o): SHARED := -fPIC \
     -fvisibility=hidden -ftls-model=initial-exec -fno-optimize-sibling-calls \
     -fno-delete-null-pointer-checks
 
 $(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(PRELOAD_ASM:%.S=$(BUILD)/%.o)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,noexecstack -Wl,-z,now \
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,noexecstack -Wl,-z,now \
 	  -Wl,-soname,libconnleak.so $(LDFLAGS) -o $@ $^
 
 $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
@@ -98,7 +99,8 @@ TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/lifecycle.o %/preload/loader.o \
                                 %/preload/slots.o %/preload/byname.o \
                                 %/preload/static_libpq.o \
-                                %/preload/execs.o %/preload/connects.o, \
+                                %/preload/execs.o %/preload/connects.o \
+                                %/preload/ending.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))) \
               $(BUILD)/preload/stubs_x86_64.o)
 $(TESTS): $(TEST_OBJ)

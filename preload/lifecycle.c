@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "preload/config.h"
+#include "preload/ending.h"
 #include "preload/guard.h"
 #include "preload/loader.h"
 #include "preload/lock.h"
@@ -43,6 +44,7 @@ static void begin(char **environment)
 	config_read(&config, environment);
 	recording_init(&config, exe);
 	seen_begin();
+	ending_begin();
 	pthread_atfork(lock_before_fork, lock_after_fork, after_fork_in_child);
 }
 

@@ -13,6 +13,8 @@
 #ifndef PRELOAD_LOCK_H
 #define PRELOAD_LOCK_H
 
+#include <stdbool.h>
+
 enum lock {
 	LOCK_LIBPQ,	/* libpq.c */
 	LOCK_UNWINDER,	/* stack.c */
@@ -24,6 +26,12 @@ enum lock {
 /* Inside a guard. */
 void lock_take(enum lock lock);
 void lock_give(enum lock lock);
+
+/*
+ * The same for a process that is ending: false when it cannot be had in a
+ * tenth of a second, since whoever has it may never give it back.
+ */
+bool lock_try(enum lock lock);
 
 /* The fork handlers; the last is for the child. */
 void lock_before_fork(void);

@@ -21,6 +21,7 @@ enum { CHILD = 0, THIS_PROCESS = 1, BECOMING = 2 };
  *   1. `record.header` is NULL until this process has a record.
  *   2. `failed` is set once making it was tried in vain; it is not tried again.
  *   3. `parents` is the parent's record as long as this process has none.
+ *   4. `made` is set as long as there is a record; anybody may look.
  */
 static struct {
 	struct writer record;
@@ -31,6 +32,7 @@ static struct {
 	pid_t pid;
 	unsigned generation;
 	bool failed;
+	_Atomic(bool) made;
 } recording;
 
 static void log_image(void)
@@ -113,6 +115,7 @@ static void start_anew(void)
 	if (recording.record.header)
 		recording.parents = writer_leave(&recording.record);
 	recording.failed = false;
+	atomic_store(&recording.made, false);
 	mark_process();
 }
 
@@ -187,6 +190,7 @@ struct writer *recording_lock(void)
 		int err = make_record();
 
 		recording.failed = err != 0;
+		atomic_store(&recording.made, !err);
 		if (err)
 			say_lost(-err);
 		forget_parents();
@@ -197,6 +201,19 @@ struct writer *recording_lock(void)
 void recording_unlock(void)
 {
 	lock_give(LOCK_RECORDING);
+}
+
+/* A child by raw clone is not `here`; one by vfork has all but our pid. */
+bool recording_is_own(void)
+{
+	return atomic_load(&recording.made) &&
+	       atomic_load(recording.here) == THIS_PROCESS &&
+	       recording.pid == getpid();
+}
+
+struct writer *recording_try_lock(void)
+{
+	return lock_try(LOCK_RECORDING) ? &recording.record : NULL;
 }
 
 unsigned recording_generation(void)

@@ -13,6 +13,8 @@
 #ifndef PRELOAD_RECORDING_H
 #define PRELOAD_RECORDING_H
 
+#include <stdbool.h>
+
 #include "preload/config.h"
 #include "record/writer.h"
 
@@ -29,6 +31,18 @@ const char *recording_folder(void);
  */
 struct writer *recording_lock(void);
 void recording_unlock(void);
+
+/*
+ * Whether the process that asks has a record of its own.  A child of vfork(),
+ * which has all our memory, has not.  Callable in a signal handler.
+ */
+bool recording_is_own(void);
+
+/*
+ * That record, for the process that has it and is ending: NULL, and nothing is
+ * locked, if it cannot be had soon.
+ */
+struct writer *recording_try_lock(void);
 
 /* The fork handler of the child. */
 void recording_after_fork_in_child(void);

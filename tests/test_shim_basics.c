@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* preload/memory.h, guard.h and config.h */
+/* preload/memory.h, guard.h, lock.h and config.h */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,6 +10,7 @@
 
 #include "preload/config.h"
 #include "preload/guard.h"
+#include "preload/lock.h"
 #include "preload/memory.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
@@ -103,6 +104,52 @@ START_TEST(a_thread_is_cancelled_after_the_guard_and_not_inside)
 }
 END_TEST
 
+static void *try_lock(void *ret_taken)
+{
+	struct guard guard;
+
+	guard_enter(&guard);
+	*(bool *)ret_taken = lock_try(LOCK_RECORDING);
+	if (*(bool *)ret_taken)
+		lock_give(LOCK_RECORDING);
+	guard_leave(&guard);
+	return NULL;
+}
+
+static bool another_thread_gets_the_lock(void)
+{
+	pthread_t thread;
+	bool taken;
+
+	pthread_create(&thread, NULL, try_lock, &taken);
+	pthread_join(thread, NULL);
+	return taken;
+}
+
+START_TEST(a_lock_that_nobody_gives_back_is_not_waited_for_at_the_end)
+{
+	alarm(20);
+	lock_take(LOCK_RECORDING);
+	ck_assert(!another_thread_gets_the_lock());
+	lock_give(LOCK_RECORDING);
+	ck_assert(another_thread_gets_the_lock());
+}
+END_TEST
+
+START_TEST(between_the_fork_handlers_all_locks_are_the_threads_own)
+{
+	bool taken;
+
+	alarm(20);
+	lock_before_fork();
+	try_lock(&taken);
+	ck_assert(taken);
+	ck_assert(!another_thread_gets_the_lock());
+	lock_after_fork();
+	ck_assert(another_thread_gets_the_lock());
+}
+END_TEST
+
 static struct config read_settings(char *const *environment)
 {
 	struct config config;
@@ -185,6 +232,14 @@ Suite *shim_basics_suite(void)
 		       inside_a_guard_no_handler_runs_and_errno_comes_back);
 	tcase_add_test(test,
 		       a_thread_is_cancelled_after_the_guard_and_not_inside);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("lock");
+	tcase_add_test(
+		test,
+		a_lock_that_nobody_gives_back_is_not_waited_for_at_the_end);
+	tcase_add_test(test,
+		       between_the_fork_handlers_all_locks_are_the_threads_own);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("config");

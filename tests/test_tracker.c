@@ -361,6 +361,33 @@ static void *churn(void *mine)
 	return NULL;
 }
 
+static int status_of(pid_t child)
+{
+	int status = 0;
+
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	return status;
+}
+
+START_TEST(only_the_process_whose_record_it_is_has_it)
+{
+	pid_t child;
+
+	ck_assert(!recording_is_own());
+	acquire(&handles[0]);
+	ck_assert(recording_is_own());
+	child = fork();
+	if (!child)
+		_exit(recording_is_own());
+	ck_assert_int_eq(status_of(child), 0);
+	child = vfork();
+	if (!child)
+		_exit(recording_is_own());
+	ck_assert_int_eq(status_of(child), 0);
+	ck_assert(recording_is_own());
+}
+END_TEST
+
 START_TEST(many_threads_lose_and_invent_nothing)
 {
 	pthread_t threads[16];
@@ -424,6 +451,7 @@ Suite *tracker_suite(void)
 	tcase_add_test(
 		test,
 		a_child_of_fork_inherits_no_handle_and_has_its_own_record);
+	tcase_add_test(test, only_the_process_whose_record_it_is_has_it);
 	tcase_add_test(test, many_threads_lose_and_invent_nothing);
 	tcase_set_timeout(test, 60);
 	suite_add_tcase(suite, test);
