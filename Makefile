@@ -24,7 +24,8 @@ ANALYZER_SRC := $(wildcard analyzer/*.c) \
 TEST_SRC     := $(wildcard tests/*.c)
 SAMPLE_SRC   := $(wildcard samples/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c)
-HEADERS      := $(wildcard preload/*.h record/*.h analyzer/*.h tests/*.h)
+HEADERS      := $(wildcard preload/*.h record/*.h analyzer/*.h tests/*.h \
+                  tests/audit/*.h)
 SCRIPTS      := setup.sh .ci/run $(wildcard tests/*.sh tests/*/*.sh)
 
 SHIM     := $(BUILD)/libconnleak.so
@@ -32,6 +33,7 @@ ANALYZER := $(BUILD)/connleak
 TESTS    := $(BUILD)/unit-tests
 SAMPLES  := $(SAMPLE_SRC:%.c=$(BUILD)/%)
 PROGRAMS := $(PROGRAM_SRC:%.c=$(BUILD)/%)
+AUDIT    := $(BUILD)/tests/audit/audit
 
 # CFLAGS, LDFLAGS and WERROR are yours; the rest is what the code needs.
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
@@ -55,7 +57,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
-tests: $(TESTS) $(PROGRAMS) ## build the tests, run none
+tests: $(TESTS) $(PROGRAMS) $(AUDIT) ## build the tests, run none
 
 # demo and check begin on a machine that has git and make only.  pkg-config was
 # asked when make read this file, so what needs its answer is a make of its own.
@@ -117,7 +119,13 @@ $(BUILD)/samples/%: samples/%.c
 $(BUILD)/tests/programs/%: tests/programs/%.c
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -g -O1 $(WARNINGS) $(LIBPQ) -o $@ $< -lpq -lpthread
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -I. -g -O1 $(WARNINGS) $(LIBPQ) -o $@ $< -lpq -lpthread
+
+# It reads records as the analyzer does.
+$(AUDIT): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/audit/*.c) \
+            $(filter-out record/writer.c,$(wildcard record/*.c)))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
@@ -135,7 +143,7 @@ check-unit: $(TESTS) ## unit tests; CK_RUN_SUITE=tracker for one suite
 	$(call say,TEST,$<)
 	$(Q)cd $(BUILD) && ./unit-tests
 
-check-e2e: all $(PROGRAMS) ## end-to-end tests, real PostgreSQL; E2E=regex for some
+check-e2e: all $(PROGRAMS) $(AUDIT) ## end-to-end tests, real PostgreSQL; E2E=regex for some
 	$(call say,TEST,e2e)
 	$(Q)BUILD=$(BUILD) tests/run.sh '$(E2E)'
 

@@ -103,6 +103,7 @@ run_test() { # FILE FUNCTION
 	elif [ ! -e "$folder/skip" ]; then
 		passed=$((passed + 1))
 		echo "ok $name"
+		[ ! -e "$folder/told" ] || sed 's/^/   > /' "$folder/told"
 	elif [ "$no_skip" = 1 ]; then
 		report_failure "$name" "skipped: $(<"$folder/skip")" "$folder"
 	else
