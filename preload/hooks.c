@@ -103,22 +103,61 @@ static void acquired(const struct call *call, const void *handle,
 	guard_leave(&guard);
 }
 
-static void releasing(const void *handle, enum record_handle_kind kind)
+/*
+ * A child that finishes a parent's connection says good-bye to the server only
+ * if there is a session; else it closes no more than what is its own.
+ */
+static bool is_harmless(const struct call *call, const struct misuse *what)
 {
+	return what->kind == EVENT_FORKED_FINISH &&
+	       libpq_ask(call->copy, PQstatus, what->handle) != CONNECTION_OK;
+}
+
+/* Apart: a stack takes much room on the stack. */
+static __attribute__((noinline)) void misused(const struct call *call,
+					      struct misuse *what,
+					      const char *function,
+					      const void *caller)
+{
+	struct stack stack;
+
+	if (is_harmless(call, what))
+		return;
+	what->function = function;
+	stack_capture(&stack, caller);
+	tracker_misused(what, &stack);
+}
+
+static void releasing(const struct call *call, const void *handle,
+		      enum record_handle_kind kind, const char *function,
+		      const void *caller)
+{
+	struct misuse misuse;
 	struct guard guard;
 
 	guard_enter(&guard);
-	tracker_releasing(handle, kind);
+	if (tracker_releasing(handle, kind, &misuse))
+		misused(call, &misuse, function, caller);
 	guard_leave(&guard);
 }
 
-static void resetting(const PGconn *conn)
+/*
+ * True if it is a parent's connection: what comes of the reset is our own, as
+ * if it were acquired here.
+ */
+static bool resetting(const struct call *call, const PGconn *conn,
+		      const char *function, const void *caller)
 {
+	struct misuse misuse;
 	struct guard guard;
+	bool is_inherited;
 
 	guard_enter(&guard);
-	tracker_resetting(conn);
+	is_inherited = tracker_resetting(conn, &misuse);
+	if (is_inherited)
+		misused(call, &misuse, function, caller);
 	guard_leave(&guard);
+	return is_inherited;
 }
 
 /* An attempt has come to an end, if libpq says so. */
@@ -186,15 +225,15 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 	}                                                                      \
 	WAYS(name, returns, params, args, return )
 
-#define RELEASE(name, returns, params, args, kind) \
-	HOOKED(name, returns, params)              \
-	{                                          \
-		BEGIN(name, );                     \
-		if (call.program && conn)          \
-			releasing(conn, kind);     \
-		REAL(returns, params) args;        \
-		caller_leaves(FRAME);              \
-	}                                          \
+#define RELEASE(name, returns, params, args, kind)                   \
+	HOOKED(name, returns, params)                                \
+	{                                                            \
+		BEGIN(name, );                                       \
+		if (call.program && conn)                            \
+			releasing(&call, conn, kind, #name, caller); \
+		REAL(returns, params) args;                          \
+		caller_leaves(FRAME);                                \
+	}                                                            \
 	WAYS(name, returns, params, args, )
 
 #define ADVANCE(name, returns, params, args)                           \
@@ -211,34 +250,42 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 	}                                                              \
 	WAYS(name, returns, params, args, return )
 
-#define RESTART(name, returns, params, args)                  \
-	HOOKED(name, returns, params)                         \
-	{                                                     \
-		returns begun;                                \
-		BEGIN(name, 0);                               \
-		if (call.program && conn)                     \
-			resetting(conn);                      \
-		begun = REAL(returns, params) args;           \
-		caller_leaves(FRAME);                         \
-		if (call.program && conn)                     \
-			advanced(&call, conn, false, !begun); \
-		return begun;                                 \
-	}                                                     \
+#define RESTART(name, returns, params, args)                                  \
+	HOOKED(name, returns, params)                                         \
+	{                                                                     \
+		returns begun;                                                \
+		bool anew;                                                    \
+		BEGIN(name, 0);                                               \
+		anew = call.program && conn &&                                \
+		       resetting(&call, conn, #name, caller);                 \
+		begun = REAL(returns, params) args;                           \
+		caller_leaves(FRAME);                                         \
+		if (anew)                                                     \
+			acquired(&call, conn, conn, HANDLE_CONNECTION, #name, \
+				 caller);                                     \
+		else if (call.program && conn)                                \
+			advanced(&call, conn, false, !begun);                 \
+		return begun;                                                 \
+	}                                                                     \
 	WAYS(name, returns, params, args, return )
 
 #define RESET(name, returns, params, args)                                     \
 	HOOKED(name, returns, params)                                          \
 	{                                                                      \
-		bool is_up;                                                    \
+		bool is_up, anew;                                              \
 		BEGIN(name, );                                                 \
-		if (call.program && conn)                                      \
-			resetting(conn);                                       \
+		anew = call.program && conn &&                                 \
+		       resetting(&call, conn, #name, caller);                  \
 		REAL(returns, params) args;                                    \
 		caller_leaves(FRAME);                                          \
 		if (!call.program || !conn)                                    \
 			return;                                                \
 		is_up = libpq_ask(call.copy, PQstatus, conn) == CONNECTION_OK; \
-		advanced(&call, conn, is_up, !is_up);                          \
+		if (anew)                                                      \
+			acquired(&call, conn, conn, HANDLE_CONNECTION, #name,  \
+				 caller);                                      \
+		else                                                           \
+			advanced(&call, conn, is_up, !is_up);                  \
 	}                                                                      \
 	WAYS(name, returns, params, args, )
 

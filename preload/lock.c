@@ -71,6 +71,15 @@ void lock_after_fork_in_child(void)
 	lock_forget();
 }
 
+bool lock_is_free(enum lock lock)
+{
+	const bool is_free = !pthread_mutex_trylock(&locks[lock]);
+
+	if (is_free)
+		pthread_mutex_unlock(&locks[lock]);
+	return is_free;
+}
+
 void lock_forget(void)
 {
 	for (int i = 0; i < LOCKS; i++)

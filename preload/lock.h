@@ -40,8 +40,10 @@ void lock_after_fork_in_child(void);
 
 /*
  * In a child that came without those handlers (a raw clone): whoever held a
- * lock lives in the parent only.  Only one thread may be there.
+ * lock lives in the parent only, and what it guards may be half changed.  Only
+ * one thread may be there.
  */
+bool lock_is_free(enum lock lock);
 void lock_forget(void);
 
 #endif

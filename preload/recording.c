@@ -31,7 +31,7 @@ static struct {
 	_Atomic(int) *here;
 	pid_t pid;
 	unsigned generation;
-	bool failed;
+	bool failed, torn;
 	_Atomic(bool) made;
 } recording;
 
@@ -122,8 +122,10 @@ static void start_anew(void)
 void recording_after_fork_in_child(void)
 {
 	/* Not if it was noticed already: another handler has connected. */
-	if (recording.here && recording.pid != getpid())
+	if (recording.here && recording.pid != getpid()) {
+		recording.torn = false;
 		start_anew();
+	}
 }
 
 /*
@@ -138,6 +140,7 @@ static void notice_clone(void)
 	    THIS_PROCESS)
 		return;
 	if (atomic_compare_exchange_strong(recording.here, &now, BECOMING)) {
+		recording.torn = !lock_is_free(LOCK_RECORDING);
 		lock_forget();
 		start_anew();
 	}
@@ -219,6 +222,11 @@ struct writer *recording_try_lock(void)
 unsigned recording_generation(void)
 {
 	return recording.generation;
+}
+
+bool recording_is_torn(void)
+{
+	return recording.torn;
 }
 
 uint64_t recording_now(const struct writer *record)

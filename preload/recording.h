@@ -7,8 +7,8 @@
  *
  * A child of fork() leaves its parent's record alone: the first lock there
  * finds itself in a new process, starts without a record, and makes one of its
- * own.  Whatever else was kept in memory about the parent is worth nothing
- * then; its keepers see that by recording_generation().
+ * own.  What else was kept in memory is about the parent; its keepers see
+ * that by recording_generation().
  */
 #ifndef PRELOAD_RECORDING_H
 #define PRELOAD_RECORDING_H
@@ -49,6 +49,11 @@ void recording_after_fork_in_child(void);
 
 /* Which process this is: it changes in every child.  Under the lock. */
 unsigned recording_generation(void);
+/*
+ * What the parent kept in memory may be half changed: a raw clone() has copied
+ * it while another thread was at work.
+ */
+bool recording_is_torn(void);
 
 /* Nanoseconds since the record began. */
 uint64_t recording_now(const struct writer *record);

@@ -164,18 +164,26 @@ static uint32_t find_or_add(struct writer *record, enum record_handle_kind kind,
 	return add_site(record, &site, frames);
 }
 
+uint32_t sites_number(struct writer *record, enum record_handle_kind kind,
+		      const char *function, const struct stack *stack)
+{
+	const uint32_t number = find_or_add(record, kind, function, stack);
+
+	if (number == RECORD_NONE)
+		recording_lost(record, LOSS_SITE);
+	else if (stack->alone)
+		recording_lost(record, LOSS_STACK);
+	return number;
+}
+
 uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
 			const char *function, const struct stack *stack)
 {
-	uint32_t number = find_or_add(record, kind, function, stack);
+	const uint32_t number = sites_number(record, kind, function, stack);
 	struct record_site *site;
 
-	if (number == RECORD_NONE) {
-		recording_lost(record, LOSS_SITE);
+	if (number == RECORD_NONE)
 		return RECORD_NONE;
-	}
-	if (stack->alone)
-		recording_lost(record, LOSS_STACK);
 	site = writer_at(record, RECORD_SITES, number);
 	atomic_store_explicit(&site->acquired, site->acquired + 1,
 			      memory_order_relaxed);

@@ -17,6 +17,10 @@
 uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
 			const char *function, const struct stack *stack);
 
+/* The same stack's number, but nothing was acquired there. */
+uint32_t sites_number(struct writer *record, enum record_handle_kind kind,
+		      const char *function, const struct stack *stack);
+
 /* Counts the end of a handle that was out for so long. */
 void sites_released(struct writer *record, uint32_t site, uint64_t held_ns);
 

@@ -9,11 +9,17 @@
 #include "preload/recording.h"
 #include "preload/sites.h"
 
-/* A slot of the record; it serves one handle after another. */
+/*
+ * A slot of the record; it serves one handle after another.  In a child of
+ * fork() `slot` is the parent's and out of reach.
+ */
 struct place {
 	uint64_t handle;
 	struct record_slot *slot;
 	struct place *next_free;
+	struct handle_owner owner;
+	enum record_handle_kind kind;
+	unsigned generation; /* of the process that acquired it */
 	UT_hash_handle hh;
 };
 
@@ -21,7 +27,8 @@ struct place {
  * Guarded by recording_lock().  Whenever that is free:
  *   1. `by_handle` has one place for each slot that is not SLOT_FREE, keyed by
  *      its handle.  The file is the truth, the table only its index; so the
- *      file changes first, and a crash in between leaves the file right.
+ *      file changes first, and a crash in between leaves the file right.  It
+ *      also has a place, of an older generation, for each inherited handle.
  *   2. No two places share a handle.  A handle acquired again was released
  *      where no hook could see it: the old one goes.
  *   3. `open` connections are out, `unseen` of them without a slot.
@@ -30,21 +37,35 @@ static struct {
 	struct place *by_handle, *free;
 	uint64_t open, unseen;
 	unsigned generation;
+	bool torn; /* what was inherited is not known */
 } tracker;
+
+/*
+ * In a new process.  What it inherits stays where it is, in memory that is
+ * never given back, unless nobody can say whether it is whole.
+ */
+static void begin_process(void)
+{
+	struct place *const inherited = tracker.by_handle;
+	const bool torn = tracker.torn || recording_is_torn();
+
+	memset(&tracker, 0, sizeof(tracker));
+	tracker.generation = recording_generation();
+	tracker.torn = torn;
+	tracker.by_handle = torn ? NULL : inherited;
+	sites_forget();
+	servers_forget();
+	modules_forget();
+	memory_forget();
+}
 
 /* The record, with everything here belonging to this process. */
 static struct writer *lock(void)
 {
 	struct writer *record = recording_lock();
 
-	if (recording_generation() != tracker.generation) {
-		memset(&tracker, 0, sizeof(tracker));
-		tracker.generation = recording_generation();
-		sites_forget();
-		servers_forget();
-		modules_forget();
-		memory_forget();
-	}
+	if (recording_generation() != tracker.generation)
+		begin_process();
 	return record;
 }
 
@@ -61,6 +82,11 @@ static struct place *find(const void *handle)
 	HASH_FIND_BYHASHVALUE(hh, tracker.by_handle, &key, sizeof(key),
 			      (unsigned)hash_handle(key), place);
 	return place;
+}
+
+static bool is_own(const struct place *place)
+{
+	return place->generation == tracker.generation;
 }
 
 static struct place *new_place(struct writer *record)
@@ -104,6 +130,13 @@ static void forget(struct writer *record, struct place *place)
 		       recording_now(record) - slot->acquired_ns);
 	HASH_DELETE(hh, tracker.by_handle, place);
 	give_back(place);
+}
+
+/* An inherited handle is no longer what it was. */
+static void disinherit(struct place *place)
+{
+	HASH_DELETE(hh, tracker.by_handle, place);
+	memory_give(place, sizeof(*place));
 }
 
 static void count_connect(struct writer *record, const struct acquisition *what)
@@ -169,6 +202,11 @@ static void enter(struct writer *record, const struct acquisition *what)
 	}
 	fill(record, place->slot, what, site);
 	place->handle = (uintptr_t)what->handle;
+	place->kind = what->kind;
+	place->generation = tracker.generation;
+	place->owner.began = record->header->started_mono;
+	place->owner.pid = record->header->pid;
+	place->owner.site = site;
 	HASH_ADD_BYHASHVALUE(hh, tracker.by_handle, handle,
 			     sizeof(place->handle),
 			     (unsigned)hash_handle(place->handle), place);
@@ -188,9 +226,11 @@ void tracker_acquired(const struct acquisition *what)
 
 	if (record) {
 		old = find(what->handle);
-		if (old) {
+		if (old && is_own(old)) {
 			forget(record, old);
-			count_finish(record, old->slot->kind);
+			count_finish(record, old->kind);
+		} else if (old) {
+			disinherit(old);
 		}
 		/* Killed in between: better a finding than a number alone. */
 		enter(record, what);
@@ -199,31 +239,57 @@ void tracker_acquired(const struct acquisition *what)
 	recording_unlock();
 }
 
-void tracker_releasing(const void *handle, enum record_handle_kind kind)
+/* An inherited handle ends here: what is wrong with that, or NULL. */
+static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 {
-	struct writer *record = lock();
-	struct place *place;
-
-	if (record) {
-		place = find(handle);
-		if (place && place->slot->kind == kind) {
-			forget(record, place);
-			count_finish(record, kind);
-		} else if (!place && tracker.unseen &&
-			   kind == HANDLE_CONNECTION) {
-			count_finish(record, kind);
-			tracker.unseen--;
-		}
-	}
-	recording_unlock();
+	memset(ret, 0, sizeof(*ret));
+	ret->kind = EVENT_FORKED_FINISH;
+	ret->handle = (const void *)(uintptr_t)place->handle;
+	ret->handle_kind = place->kind;
+	ret->owner = place->owner;
+	disinherit(place);
+	return ret->handle_kind == HANDLE_CONNECTION ? ret : NULL;
 }
 
-/* The slot of a connection, or NULL. */
+/* It has no place. */
+static void release_unknown(struct writer *record, enum record_handle_kind kind)
+{
+	if (kind != HANDLE_CONNECTION)
+		return;
+	if (tracker.unseen) {
+		count_finish(record, kind);
+		tracker.unseen--;
+	} else if (tracker.torn) {
+		/* It may be the parent's. */
+		recording_lost(record, LOSS_EVENT);
+	}
+}
+
+bool tracker_releasing(const void *handle, enum record_handle_kind kind,
+		       struct misuse *ret)
+{
+	struct writer *record = lock();
+	struct place *place = record ? find(handle) : NULL;
+	bool wrong = false;
+
+	if (place && place->kind == kind && is_own(place)) {
+		forget(record, place);
+		count_finish(record, kind);
+	} else if (place && place->kind == kind) {
+		wrong = end_inherited(place, ret);
+	} else if (record && !place) {
+		release_unknown(record, kind);
+	}
+	recording_unlock();
+	return wrong;
+}
+
+/* The slot of a connection of our own, or NULL. */
 static struct record_slot *connection(const void *handle)
 {
 	struct place *place = find(handle);
 
-	if (!place || place->slot->kind != HANDLE_CONNECTION)
+	if (!place || place->kind != HANDLE_CONNECTION || !is_own(place))
 		return NULL;
 	return place->slot;
 }
@@ -250,30 +316,48 @@ void tracker_established(const void *handle, int32_t backend_pid)
 	recording_unlock();
 }
 
-static void set_state(const void *handle, enum record_slot_state state,
+static void set_state(struct record_slot *slot, enum record_slot_state state,
 		      unsigned flags)
 {
-	struct writer *record = lock();
-	struct record_slot *slot = record ? connection(handle) : NULL;
-
-	if (slot) {
-		writer_slot_begin(slot);
-		slot->state = (uint8_t)state;
-		slot->flags |= (uint16_t)flags;
-		slot->backend_pid = 0;
-		writer_slot_end(slot);
-	}
-	recording_unlock();
+	if (!slot)
+		return;
+	writer_slot_begin(slot);
+	slot->state = (uint8_t)state;
+	slot->flags |= (uint16_t)flags;
+	slot->backend_pid = 0;
+	writer_slot_end(slot);
 }
 
 void tracker_failed(const void *handle)
 {
-	set_state(handle, SLOT_FAILED, 0);
+	struct writer *record = lock();
+
+	if (record)
+		set_state(connection(handle), SLOT_FAILED, 0);
+	recording_unlock();
 }
 
-void tracker_resetting(const void *handle)
+bool tracker_resetting(const void *handle, struct misuse *ret)
 {
-	set_state(handle, SLOT_CONNECTING, SLOT_RESET);
+	struct writer *record = lock();
+	struct place *place = record ? find(handle) : NULL;
+	bool wrong = false;
+
+	if (place && !is_own(place))
+		wrong = end_inherited(place, ret);
+	else if (place)
+		set_state(connection(handle), SLOT_CONNECTING, SLOT_RESET);
+	recording_unlock();
+	return wrong;
+}
+
+void tracker_misused(const struct misuse *what, const struct stack *where)
+{
+	struct writer *record = lock();
+
+	if (record)
+		misuses_add(record, what, where);
+	recording_unlock();
 }
 
 void tracker_begin(void)
@@ -287,15 +371,20 @@ static bool check_places(struct writer *record)
 {
 	struct place *place, *next;
 	uint64_t connections = tracker.unseen;
-	uint32_t taken = 0;
+	uint32_t own = 0, taken = 0;
 
 	HASH_ITER(hh, tracker.by_handle, place, next)
 	{
-		if (place->slot->state == SLOT_FREE ||
-		    place->slot->handle != place->handle ||
-		    find((const void *)(uintptr_t)place->handle) != place)
+		if (find((const void *)(uintptr_t)place->handle) != place)
 			return false;
-		connections += place->slot->kind == HANDLE_CONNECTION;
+		if (!is_own(place))
+			continue;
+		if (place->slot->state == SLOT_FREE ||
+		    place->slot->kind != place->kind ||
+		    place->slot->handle != place->handle)
+			return false;
+		connections += place->kind == HANDLE_CONNECTION;
+		own++;
 	}
 	for (uint32_t i = 0; i < record->header->segment_count; i++) {
 		const struct record_segment *segment = &record->directory[i];
@@ -309,8 +398,7 @@ static bool check_places(struct writer *record)
 			taken += slot->state != SLOT_FREE;
 		}
 	}
-	return taken == HASH_COUNT(tracker.by_handle) &&
-	       connections == tracker.open;
+	return taken == own && connections == tracker.open;
 }
 
 bool tracker_check(void)

@@ -9,7 +9,12 @@
  *
  * A connection is connecting, then failed or established.  What is said of a
  * handle that the tracker does not know changes nothing: libpq's own handles
- * and those of a parent process are such.
+ * are such.
+ *
+ * A child of fork() inherits its parent's handles, which are not its own: it
+ * may keep them, and leaks nothing.  But to release a connection that a parent
+ * acquired, or to reset it, says good-bye to the server on the socket that both
+ * have, and ends the parent's session.
  *
  * Any thread may call these, inside a guard.  None can fail its caller: what
  * cannot be kept is counted, shown in the report as lost, and the program runs
@@ -18,6 +23,7 @@
 #ifndef PRELOAD_TRACKER_H
 #define PRELOAD_TRACKER_H
 
+#include "preload/misuses.h"
 #include "preload/servers.h"
 #include "preload/stack.h"
 #include "record/format.h"
@@ -33,12 +39,19 @@ struct acquisition {
 };
 
 void tracker_acquired(const struct acquisition *what);
-void tracker_releasing(const void *handle, enum record_handle_kind kind);
 
-/* How an attempt to connect ended, or that another one begins. */
+/*
+ * True if that is wrong: then `ret` says how, and tracker_misused() is to be
+ * called with the function and its stack.
+ */
+bool tracker_releasing(const void *handle, enum record_handle_kind kind,
+		       struct misuse *ret);
+bool tracker_resetting(const void *handle, struct misuse *ret);
+void tracker_misused(const struct misuse *what, const struct stack *where);
+
+/* How an attempt to connect ended. */
 void tracker_established(const void *handle, int32_t backend_pid);
 void tracker_failed(const void *handle);
-void tracker_resetting(const void *handle);
 
 /* Makes the record now, where a constructor can still do it in peace. */
 void tracker_begin(void);

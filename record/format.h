@@ -61,17 +61,13 @@
  *	start TIME PID EXE              the launcher began to run this program
  *	image PID START TIME EXE        the shim was loaded into this process
  *	exec PID START TIME EXE         it is about to execute this file
- *	bare PID START TIME EXE         the same, with an environment in which the
- *	                                shim cannot ride along
- *	peer PID START ADDRESS          its libpq connected to this
- *	connect PID START ADDRESS       something else in it did
- *	static PID START REASON         why the libpq linked into it could not be
- *	                                hooked
- *	unseen PID START EVIDENCE EXE   the launcher found this process running
- *	                                without the shim
- *	lost PID START ERRNO            it could not make its record
- *	end PID TIME exit N             the launcher saw this process end
- *	end PID TIME signal N
+ *	bare PID START TIME EXE         the same, with an environment in which
+ *the shim cannot ride along peer PID START ADDRESS          its libpq connected
+ *to this connect PID START ADDRESS       something else in it did static PID
+ *START REASON         why the libpq linked into it could not be hooked unseen
+ *PID START EVIDENCE EXE   the launcher found this process running without the
+ *shim lost PID START ERRNO            it could not make its record end PID TIME
+ *exit N             the launcher saw this process end end PID TIME signal N
  *	left PID                        still running when the launcher went
  *	stop TIME                       the launcher has judged the run
  */
@@ -277,9 +273,10 @@ struct record_event {
 	uint32_t stack;	  /* site in this record: where; or RECORD_NONE */
 	uint64_t when_ns; /* since header.started_mono */
 	uint64_t handle;
-	uint64_t owner_start; /* start_ticks of the process that acquired it */
-	int32_t owner_pid;
-	uint32_t owner_site; /* site in the record of that process */
+	/* The record of the process that acquired it: its header ... */
+	uint64_t owner_began; /* ... has this started_mono */
+	int32_t owner_pid;    /* ... and this pid */
+	uint32_t owner_site;  /* site in there, or RECORD_NONE */
 	int32_t tid;
 	uint32_t reserved_too;
 };

@@ -202,7 +202,8 @@ static unsigned char *real_record(size_t *ret_size)
 
 		tracker_acquired(&what);
 		if (i % 5 == 0)
-			tracker_releasing(what.handle, what.kind);
+			tracker_releasing(what.handle, what.kind,
+					  &(struct misuse){ 0 });
 	}
 	bytes = malloc(RECORD_FIRST_SIZE);
 	snprintf(command, sizeof(command), "cat %s/*.rec", scratch);

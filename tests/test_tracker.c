@@ -50,9 +50,11 @@ static void acquire_as(const void *handle, enum record_slot_state state)
 	tracker_acquired(&what);
 }
 
+static struct misuse misuse;
+
 static void release(const void *handle)
 {
-	tracker_releasing(handle, HANDLE_CONNECTION);
+	ck_assert(!tracker_releasing(handle, HANDLE_CONNECTION, &misuse));
 	ck_assert(tracker_check());
 }
 
@@ -145,7 +147,7 @@ START_TEST(releasing_an_unknown_handle_changes_nothing)
 {
 	acquire(&handles[0]);
 	release(&handles[1]);
-	tracker_releasing(&handles[0], HANDLE_CANCEL);
+	tracker_releasing(&handles[0], HANDLE_CANCEL, &misuse);
 	ck_assert_uint_eq(slots_out(getpid()), 1);
 	ck_assert_uint_eq(total(TOTAL_FINISHES), 0);
 }
@@ -200,7 +202,7 @@ END_TEST
 START_TEST(a_reset_keeps_the_handle_and_changes_the_backend)
 {
 	acquire(&handles[0]);
-	tracker_resetting(&handles[0]);
+	tracker_resetting(&handles[0], &misuse);
 	tracker_established(&handles[0], 43);
 	ck_assert_uint_eq(slots_out(getpid()), 1);
 	ck_assert_int_eq(out[0].backend_pid, 43);
@@ -214,7 +216,7 @@ END_TEST
 START_TEST(a_failed_reset_stays_ever_established_and_is_no_reset)
 {
 	acquire(&handles[0]);
-	tracker_resetting(&handles[0]);
+	tracker_resetting(&handles[0], &misuse);
 	tracker_failed(&handles[0]);
 	ck_assert_uint_eq(slots_out(getpid()), 1);
 	ck_assert_uint_eq(out[0].state, SLOT_FAILED);
@@ -232,7 +234,7 @@ START_TEST(cancel_handles_are_in_no_total)
 	ck_assert_uint_eq(slots_out(getpid()), 1);
 	ck_assert_uint_eq(total(TOTAL_CONNECTS), 0);
 	ck_assert_uint_eq(total(TOTAL_PEAK_OPEN), 0);
-	tracker_releasing(&handles[0], HANDLE_CANCEL);
+	tracker_releasing(&handles[0], HANDLE_CANCEL, &misuse);
 	ck_assert_uint_eq(slots_out(getpid()), 0);
 }
 END_TEST
@@ -321,7 +323,6 @@ START_TEST(a_child_of_fork_inherits_no_handle_and_has_its_own_record)
 	acquire(&handles[0]);
 	child = fork();
 	if (!child) {
-		release(&handles[0]);
 		acquire(&handles[1]);
 		_exit(slots_out(getpid()) == 1 &&
 				      out[0].handle == (uintptr_t)&handles[1]
@@ -332,6 +333,121 @@ START_TEST(a_child_of_fork_inherits_no_handle_and_has_its_own_record)
 	ck_assert_int_eq(status, 0);
 	ck_assert_uint_eq(slots_out(parent), 1);
 	ck_assert_uint_eq(total(TOTAL_FINISHES), 0);
+}
+END_TEST
+
+/* Goes on in a child; the parent waits for it to end well. */
+static bool in_child(void)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child)
+		return true;
+	waitpid(child, &status, 0);
+	ck_assert_int_eq(status, 0);
+	return false;
+}
+
+static void misuse_at(uintptr_t where)
+{
+	const struct stack stack = { .frames = { where }, .count = 1 };
+
+	misuse.function = "PQfinish";
+	tracker_misused(&misuse, &stack);
+}
+
+static struct record_event event_of(pid_t pid, uint32_t number)
+{
+	struct reader *reader = read_record(pid);
+	struct record_event event;
+	struct record_site site;
+
+	ck_assert(reader_event(reader, number, &event));
+	ck_assert(reader_site(reader, event.stack, &site));
+	ck_assert_uint_eq(site.acquired, 0);
+	reader_free(reader);
+	return event;
+}
+
+START_TEST(to_release_an_inherited_connection_is_wrong_and_no_finish)
+{
+	const pid_t parent = getpid();
+	struct record_event event;
+
+	acquire(&handles[0]);
+	acquire(&handles[1]);
+	if (!in_child())
+		return;
+	ck_assert(tracker_releasing(&handles[1], HANDLE_CONNECTION, &misuse));
+	misuse_at(0xbeef);
+	ck_assert(tracker_check());
+	event = event_of(getpid(), 0);
+	ck_assert_int_eq(event.kind, EVENT_FORKED_FINISH);
+	ck_assert_uint_eq(event.handle, (uintptr_t)&handles[1]);
+	ck_assert_int_eq(event.owner_pid, parent);
+	ck_assert_uint_eq(event.owner_site, 0);
+	ck_assert_uint_eq(total(TOTAL_FINISHES), 0);
+	release(&handles[1]); /* not known any more */
+	_exit(0);
+}
+END_TEST
+
+START_TEST(a_grandchild_inherits_from_both)
+{
+	const pid_t first = getpid();
+	pid_t second;
+
+	acquire(&handles[0]);
+	if (!in_child())
+		return;
+	second = getpid();
+	acquire(&handles[1]);
+	if (!in_child())
+		_exit(0);
+	ck_assert(tracker_releasing(&handles[0], HANDLE_CONNECTION, &misuse));
+	ck_assert_int_eq(misuse.owner.pid, first);
+	ck_assert(tracker_resetting(&handles[1], &misuse));
+	ck_assert_int_eq(misuse.owner.pid, second);
+	ck_assert(tracker_check());
+	_exit(0);
+}
+END_TEST
+
+START_TEST(an_inherited_address_may_come_back_as_our_own)
+{
+	acquire(&handles[0]);
+	if (!in_child())
+		return;
+	acquire(&handles[0]);
+	ck_assert_uint_eq(slots_out(getpid()), 1);
+	release(&handles[0]);
+	ck_assert_uint_eq(total(TOTAL_FINISHES), 1);
+	_exit(0);
+}
+END_TEST
+
+START_TEST(to_free_an_inherited_cancel_handle_harms_nobody)
+{
+	struct acquisition what = acquisition_of(&handles[0]);
+
+	what.kind = HANDLE_CANCEL;
+	tracker_acquired(&what);
+	if (!in_child())
+		return;
+	ck_assert(!tracker_releasing(&handles[0], HANDLE_CANCEL, &misuse));
+	ck_assert(tracker_check());
+	_exit(0);
+}
+END_TEST
+
+START_TEST(a_misuse_that_does_not_fit_is_counted)
+{
+	misuse = (struct misuse){ .handle_kind = HANDLE_CONNECTION };
+	for (int i = 0; i < 100; i++)
+		misuse_at(0xbeef);
+	ck_assert_uint_eq(event_of(getpid(), 63).handle, 0);
+	ck_assert_uint_eq(lost(LOSS_EVENT), 100 - 64);
 }
 END_TEST
 
@@ -349,7 +465,8 @@ static void *churn(void *mine)
 					   .count = 1 },
 			});
 		for (int i = 0; i < 20; i++)
-			tracker_releasing((char *)mine + i, HANDLE_CONNECTION);
+			tracker_releasing((char *)mine + i, HANDLE_CONNECTION,
+					  &(struct misuse){ 0 });
 	}
 	tracker_acquired(&(struct acquisition){
 		.handle = mine,
@@ -444,6 +561,7 @@ Suite *tracker_suite(void)
 	test = tcase_create("a record that is full");
 	tcase_add_checked_fixture(test, begin_small, scratch_remove);
 	tcase_add_test(test, what_does_not_fit_is_counted_and_its_release_too);
+	tcase_add_test(test, a_misuse_that_does_not_fit_is_counted);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("processes and threads");
@@ -452,6 +570,12 @@ Suite *tracker_suite(void)
 		test,
 		a_child_of_fork_inherits_no_handle_and_has_its_own_record);
 	tcase_add_test(test, only_the_process_whose_record_it_is_has_it);
+	tcase_add_test(
+		test,
+		to_release_an_inherited_connection_is_wrong_and_no_finish);
+	tcase_add_test(test, a_grandchild_inherits_from_both);
+	tcase_add_test(test, an_inherited_address_may_come_back_as_our_own);
+	tcase_add_test(test, to_free_an_inherited_cancel_handle_harms_nobody);
 	tcase_add_test(test, many_threads_lose_and_invent_nothing);
 	tcase_set_timeout(test, 60);
 	suite_add_tcase(suite, test);
