@@ -7,7 +7,6 @@
 
 #include "analyzer/kinds.h"
 #include "analyzer/naming.h"
-#include "analyzer/places.h"
 
 /* What of a connection's life decides its kind. */
 static enum kind_id kind_of(const struct record_slot *slot)
@@ -37,10 +36,9 @@ static const char *known(struct arena *arena, const struct reader *reader,
 	return text && *text ? arena_strdup(arena, text) : NULL;
 }
 
-static void fill_handle(struct arena *arena, const struct reader *reader,
-			const struct record_slot *slot,
-			const struct process *process,
-			struct report_handle *out)
+void judge_fill_handle(struct arena *arena, const struct reader *reader,
+		       const struct record_slot *slot,
+		       const struct process *process, struct report_handle *out)
 {
 	const struct record_header *header = reader_header(reader);
 	struct record_server server;
@@ -78,7 +76,7 @@ static void add_record(struct report *r, struct places *places,
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
 		if (!reader_slot(reader, i, &slot) || slot.state == SLOT_FREE)
 			continue;
-		fill_handle(&r->arena, reader, &slot, process, &handle);
+		judge_fill_handle(&r->arena, reader, &slot, process, &handle);
 		places_add_handle(places,
 				  places_find(places, reader, slot.site),
 				  kind_of(&slot), class_of(&slot), &handle);
@@ -127,6 +125,27 @@ static const char *say(struct arena *arena, enum kind_id kind, uint64_t count,
 			    function ? function : "");
 }
 
+/* A place may be one where nothing was acquired, if that is not known. */
+static const char *acquired_by(const struct place *place)
+{
+	return place->acquired || place->open ? place->function : NULL;
+}
+
+static void add_misuses(struct report *r, const struct place_group *group,
+			struct report_finding *f)
+{
+	f->misused_count = group->misuse_count;
+	f->misused_at = arena_array(&r->arena, group->misuse_count,
+				    sizeof(*f->misused_at));
+	for (size_t i = 0; i < group->misuse_count; i++)
+		f->misused_at[i] = (struct report_misuse){
+			.function = group->misuses[i].place->function,
+			.count = group->misuses[i].count,
+			.stack = group->misuses[i].place->stack,
+		};
+}
+
+/* `class` is CLASSES for a kind that has none. */
 static void add_finding(struct report *r, const struct gate *gate,
 			struct place *place, enum kind_id kind,
 			enum class_id class)
@@ -136,12 +155,12 @@ static void add_finding(struct report *r, const struct gate *gate,
 
 	qsort(group->handles, group->count, sizeof(*group->handles), older);
 	f->kind = kind_row(kind)->name;
-	f->class = class_row(class)->name;
+	f->class = class < CLASSES ? class_row(class)->name : NULL;
 	f->gates = gate_fails(gate, f->kind, f->class);
 	f->count = group->count;
 	for (uint64_t i = 0; i < group->count; i++)
 		f->thread_died += group->handles[i].thread_died;
-	f->function = place->function;
+	f->function = acquired_by(place);
 	f->stack = place->stack;
 	f->fingerprint = naming_fingerprint(&r->arena, f->kind, &f->stack);
 	f->message = say(&r->arena, kind, f->count, f->function);
@@ -149,6 +168,7 @@ static void add_finding(struct report *r, const struct gate *gate,
 	f->handle_count = group->count < REPORT_MAX_HANDLES
 				  ? group->count
 				  : REPORT_MAX_HANDLES;
+	add_misuses(r, group, f);
 }
 
 /* One for each process that passed --fail-on's peak=N. */
@@ -234,12 +254,12 @@ static void add_findings(struct report *r, const struct places *places,
 	size_t most = e->record_count;
 
 	for (size_t i = 0; i < places->count; i++)
-		for (int n = 0; n < KINDS * CLASSES; n++)
+		for (int n = 0; n < KINDS * (CLASSES + 1); n++)
 			most += (&all[i]->groups[0][0])[n].count != 0;
 	r->findings = arena_array(&r->arena, most, sizeof(*r->findings));
 	for (size_t i = 0; i < places->count; i++)
 		for (int k = 0; k < KINDS; k++)
-			for (int c = 0; c < CLASSES; c++)
+			for (int c = 0; c <= CLASSES; c++)
 				if (all[i]->groups[k][c].count)
 					add_finding(r, gate, all[i],
 						    (enum kind_id)k,
@@ -270,7 +290,8 @@ static void add_sites(struct report *r, const struct places *places)
 		const struct place *place = all[i];
 		struct report_site *site = &r->sites[r->site_count];
 
-		if (place->kind == HANDLE_CANCEL || place == places->nowhere)
+		if (place->kind == HANDLE_CANCEL || place == places->nowhere ||
+		    !place->acquired)
 			continue;
 		site->stack = place->stack;
 		site->acquired = place->acquired;
@@ -327,6 +348,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 		add_record(r, &places, &e->records[i],
 			   processes_of(&processes, &e->records[i]));
 	}
+	judge_misuses(r, &places, e, &processes);
 	add_findings(r, &places, e, gate);
 	add_sites(r, &places);
 	add_processes(r, &processes);

@@ -4,6 +4,7 @@
  *
  * Every handle that is out when its process has ended is a finding of some
  * kind and class; handles of one kind and class from one site are one finding.
+ * One that was misused is a finding of a kind without class.
  * Until there is a search for lost handles, nothing tells which of them are
  * still wanted, and all of them are `undecided`.
  */
@@ -12,6 +13,7 @@
 
 #include "analyzer/evidence.h"
 #include "analyzer/gate.h"
+#include "analyzer/places.h"
 #include "analyzer/processes.h"
 #include "analyzer/report.h"
 #include "analyzer/unwatched.h"
@@ -22,6 +24,17 @@
  */
 void judge(struct report *report, const struct evidence *evidence,
 	   const struct gate *gate, const char *could_not);
+
+/* A slot as a handle; `process` may be NULL. */
+void judge_fill_handle(struct arena *arena, const struct reader *reader,
+		       const struct record_slot *slot,
+		       const struct process *process,
+		       struct report_handle *out);
+
+/* judge_misuse.c: what was done wrong with handles, whoever did it. */
+void judge_misuses(struct report *report, struct places *places,
+		   const struct evidence *evidence,
+		   const struct processes *processes);
 
 /* judge_gaps.c: what was not seen or kept, and what is worth a note. */
 void judge_gaps(struct report *report, const struct evidence *evidence,

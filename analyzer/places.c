@@ -179,15 +179,42 @@ void places_add_counts(struct places *p, const struct reader *reader,
 		place->longest_ns = site.longest_ns;
 }
 
-void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
-		       enum class_id class, const struct report_handle *handle)
+static void add_handle(struct places *p, struct place_group *group,
+		       const struct report_handle *handle)
 {
-	struct place_group *group = &place->groups[kind][class];
-
 	group->handles = arena_grow(p->arena, group->handles, group->count,
 				    sizeof(*handle));
 	group->handles[group->count++] = *handle;
+}
+
+void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
+		       enum class_id class, const struct report_handle *handle)
+{
+	add_handle(p, &place->groups[kind][class], handle);
 	place->open++;
+}
+
+static struct place_misuse *
+misuse_at(struct places *p, struct place_group *group, struct place *where)
+{
+	for (size_t i = 0; i < group->misuse_count; i++)
+		if (group->misuses[i].place == where)
+			return &group->misuses[i];
+	group->misuses =
+		arena_grow(p->arena, group->misuses, group->misuse_count,
+			   sizeof(*group->misuses));
+	group->misuses[group->misuse_count].place = where;
+	group->misuses[group->misuse_count].count = 0;
+	return &group->misuses[group->misuse_count++];
+}
+
+void places_add_misuse(struct places *p, struct place *place, enum kind_id kind,
+		       struct place *where, const struct report_handle *handle)
+{
+	struct place_group *group = &place->groups[kind][CLASSES];
+
+	add_handle(p, group, handle);
+	misuse_at(p, group, where)->count++;
 }
 
 struct place **places_all(const struct places *p)

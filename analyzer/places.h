@@ -14,10 +14,21 @@
 #include "analyzer/symbols.h"
 #include "record/reader.h"
 
-/* Handles of one kind and class that are out from one place. */
+/* Where handles of a group were misused, and how many. */
+struct place_misuse {
+	struct place *place;
+	uint64_t count;
+};
+
+/*
+ * Handles of one kind and class from one place: those of a leak are out, the
+ * others were misused.
+ */
 struct place_group {
 	struct report_handle *handles;
 	uint64_t count;
+	struct place_misuse *misuses;
+	size_t misuse_count;
 };
 
 struct place {
@@ -29,7 +40,7 @@ struct place {
 	enum record_handle_kind kind;
 	uint64_t acquired, released, open;
 	uint64_t hold_us[RECORD_HOLD_BUCKETS], longest_ns;
-	struct place_group groups[KINDS][CLASSES];
+	struct place_group groups[KINDS][CLASSES + 1]; /* [CLASSES]: none */
 };
 
 struct places {
@@ -53,6 +64,10 @@ void places_add_counts(struct places *p, const struct reader *reader,
 
 void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
 		       enum class_id class, const struct report_handle *handle);
+
+/* A handle that was acquired at `place` and misused at `where`. */
+void places_add_misuse(struct places *p, struct place *place, enum kind_id kind,
+		       struct place *where, const struct report_handle *handle);
 
 /* All of them, in no order. */
 struct place **places_all(const struct places *p);

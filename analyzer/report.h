@@ -62,6 +62,13 @@ struct report_handle {
 	double age_s;	      /* when its process ended; NAN if unknown */
 };
 
+/* Where a handle was misused: the function called, and the stack. */
+struct report_misuse {
+	const char *function;
+	uint64_t count;
+	struct report_stack stack;
+};
+
 struct report_finding {
 	const char *kind, *class;
 	bool gates;
@@ -73,6 +80,8 @@ struct report_finding {
 	struct report_stack stack;
 	struct report_handle *handles; /* oldest first */
 	size_t handle_count;	       /* at most REPORT_MAX_HANDLES */
+	struct report_misuse *misused_at;
+	size_t misused_count; /* 0: it is a leak, or nobody knows */
 };
 
 struct report_site {

@@ -151,13 +151,27 @@ static json_t *frames(struct json_writer *w, const struct report_stack *stack)
 	return array;
 }
 
+static json_t *misuse(struct json_writer *w, const struct report_misuse *m)
+{
+	json_t *object = json_object();
+
+	put_text(w, object, "function", m->function);
+	put_count(w, object, "count", m->count);
+	put(w, object, "site", site(w, &m->stack));
+	put(w, object, "stack", frames(w, &m->stack));
+	return object;
+}
+
 static json_t *finding(struct json_writer *w, const struct report *report,
 		       const struct report_finding *f)
 {
 	json_t *object = json_object(), *handles = json_array();
+	json_t *misused_at = json_array();
 
 	for (size_t i = 0; i < f->handle_count; i++)
 		append(w, handles, handle(w, report, &f->handles[i]));
+	for (size_t i = 0; i < f->misused_count; i++)
+		append(w, misused_at, misuse(w, &f->misused_at[i]));
 
 	put_text(w, object, "kind", f->kind);
 	put_text(w, object, "class", f->class);
@@ -168,6 +182,7 @@ static json_t *finding(struct json_writer *w, const struct report *report,
 	put(w, object, "site", site(w, &f->stack));
 	put(w, object, "stack", frames(w, &f->stack));
 	put(w, object, "handles", handles);
+	put(w, object, "misused_at", misused_at);
 	return object;
 }
 

@@ -289,6 +289,28 @@ static void write_heading(const struct text *t, size_t index)
 	write_line(t, class_words(t, index));
 }
 
+/* "then PQfinish" and its stack, for each place that did wrong. */
+static void write_misuses(const struct text *t,
+			  const struct report_finding *finding)
+{
+	for (size_t i = 0; i < finding->misused_count; i++) {
+		const struct report_misuse *misuse = &finding->misused_at[i];
+		const char *function = text_safe(t, misuse->function, "??");
+
+		if (!misuse->stack.count)
+			continue;
+		fputc('\n', t->out);
+		write_line(
+			t,
+			misuse->count == finding->count
+				? arena_printf(t->arena, "then %s:", function)
+				: arena_printf(t->arena,
+					       "then %s (%" PRIu64 " of them):",
+					       function, misuse->count));
+		text_stack(t, &misuse->stack);
+	}
+}
+
 void text_finding(const struct text *t, size_t index)
 {
 	const struct report_finding *finding = &t->report->findings[index];
@@ -303,5 +325,6 @@ void text_finding(const struct text *t, size_t index)
 		fputc('\n', t->out);
 		text_stack(t, &finding->stack);
 	}
+	write_misuses(t, finding);
 	fputc('\n', t->out);
 }

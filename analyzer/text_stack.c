@@ -277,16 +277,22 @@ static void write_nameless(const struct text *t,
 		     4, 6);
 }
 
+static void note_stack(struct nameless *list, const struct report_stack *stack)
+{
+	for (size_t i = site_of(stack); i < end_of(stack); i++)
+		note_nameless(list, &stack->frames[i]);
+}
+
 void text_nameless(const struct text *t)
 {
 	struct nameless list = { .count = 0 };
 
 	for (size_t i = 0; i < t->report->finding_count; i++) {
-		const struct report_stack *stack =
-			&t->report->findings[i].stack;
+		const struct report_finding *finding = &t->report->findings[i];
 
-		for (size_t j = site_of(stack); j < end_of(stack); j++)
-			note_nameless(&list, &stack->frames[j]);
+		note_stack(&list, &finding->stack);
+		for (size_t j = 0; j < finding->misused_count; j++)
+			note_stack(&list, &finding->misused_at[j].stack);
 	}
 	if (!list.count)
 		return;

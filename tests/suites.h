@@ -24,6 +24,7 @@
 	ROW(preloads)     \
 	ROW(address)      \
 	ROW(judge)        \
+	ROW(misuse)       \
 	ROW(reader)       \
 	ROW(directory)    \
 	ROW(snapshot)     \

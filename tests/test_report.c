@@ -105,7 +105,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"connects failed_connects finishes resets open_at_end "
 		"peak_open acquires releases leases_at_end peak_leases lost");
 	ck_keys("findings/0", "kind class gates count fingerprint message "
-			      "site stack handles");
+			      "site stack handles misused_at");
 	ck_keys("findings/0/site", "function file line module");
 	ck_keys("findings/0/stack/0",
 		"function file line module offset inlined language");
@@ -148,6 +148,21 @@ START_TEST(a_finding_is_told_in_full)
 	ck_text("findings/0/site/file", "/opt/shop/src/orders.c");
 	ck_number("findings/0/site/line", 42);
 	ck_text("findings/0/site/module", APP);
+}
+END_TEST
+
+START_TEST(where_a_handle_was_misused_is_told_like_its_site)
+{
+	struct report_misuse misuse = { "PQfinish", 3, made.findings[0].stack };
+
+	made.findings[0].misused_at = &misuse;
+	made.findings[0].misused_count = 1;
+	read_back();
+	ck_keys("findings/0/misused_at/0", "function count site stack");
+	ck_text("findings/0/misused_at/0/function", "PQfinish");
+	ck_number("findings/0/misused_at/0/count", 3);
+	ck_text("findings/0/misused_at/0/site/function", "load_orders");
+	ck_number("findings/0/misused_at/0/stack/1/line", 42);
 }
 END_TEST
 
@@ -395,6 +410,7 @@ static void add_content(Suite *suite)
 	tcase_add_test(tcase, the_head_names_schema_version_and_status);
 	tcase_add_test(tcase, a_finding_is_told_in_full);
 	tcase_add_test(tcase, the_stack_is_told_with_all_its_frames);
+	tcase_add_test(tcase, where_a_handle_was_misused_is_told_like_its_site);
 	tcase_add_test(tcase, a_handle_is_told_with_its_server);
 	tcase_add_test(tcase, a_handles_time_is_utc_with_milliseconds);
 	tcase_add_test(tcase, totals_are_numbers_even_if_zero);

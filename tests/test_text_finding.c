@@ -47,6 +47,24 @@ START_TEST(a_kind_without_words_goes_by_its_name)
 }
 END_TEST
 
+START_TEST(where_it_was_misused_comes_last)
+{
+	struct report_misuse misuses[] = {
+		{ "PQfinish", 1, made.findings[0].stack },
+		{ "PQreset", 2, made.findings[0].stack },
+	};
+
+	made.findings[0].misused_at = misuses;
+	made.findings[0].misused_count = 1;
+	ck_assert(says("\n\n    then PQfinish:\n"
+		       "    > load_orders  /opt/shop/src/orders.c:42\n"
+		       "      main         /opt/shop/src/main.c:7\n\n"));
+	made.findings[0].count = 3;
+	made.findings[0].misused_count = 2;
+	ck_assert(says("\n\n    then PQreset (2 of them):\n"));
+}
+END_TEST
+
 START_TEST(undecided_is_explained_once)
 {
 	made.report.finding_count = 2;
@@ -236,6 +254,7 @@ static void add_words(Suite *suite)
 	tcase_add_test(tcase, a_finding_says_what_how_many_and_where);
 	tcase_add_test(tcase, the_sentence_of_the_judge_is_the_heading);
 	tcase_add_test(tcase, a_kind_without_words_goes_by_its_name);
+	tcase_add_test(tcase, where_it_was_misused_comes_last);
 	tcase_add_test(tcase, undecided_is_explained_once);
 	tcase_add_test(tcase, what_does_not_gate_is_marked);
 }
