@@ -15,24 +15,27 @@
 
 #define PAGE		 4096u
 #define SEGMENT_MAX_SIZE (1024u * 1024u)
-/* After a growth was refused, only one in so many events tries again. */
+/* After the disk refused a growth, only one in so many events asks again. */
 #define RETRY_AFTER 1024u
 
-/* What the first mapping holds; later segments of a type begin from here. */
+/*
+ * What the first mapping holds; later segments of a type begin from here.
+ * `ahead` is how many more there shall be room for when it grows ahead.
+ */
 static const struct first_segment {
 	uint16_t type;
-	uint32_t element_size, count;
+	uint32_t element_size, count, ahead;
 } first_segments[] = {
-	{ RECORD_SLOTS, sizeof(struct record_slot), 96 },
-	{ RECORD_SITES, sizeof(struct record_site), 64 },
-	{ RECORD_FRAMES, sizeof(struct record_frame), 960 },
-	{ RECORD_MODULES, sizeof(struct record_module), 48 },
-	{ RECORD_SERVERS, sizeof(struct record_server), 32 },
-	{ RECORD_EVENTS, sizeof(struct record_event), 64 },
-	{ RECORD_MARKS, sizeof(struct record_mark), 16 },
-	{ RECORD_SCANS, sizeof(struct record_scan), 32 },
-	{ RECORD_SEARCHES, sizeof(struct record_search), 1 },
-	{ RECORD_STRINGS, 1, 7168 }, /* stays the last */
+	{ RECORD_SLOTS, sizeof(struct record_slot), 96, 1024 },
+	{ RECORD_SITES, sizeof(struct record_site), 64, 256 },
+	{ RECORD_FRAMES, sizeof(struct record_frame), 960, 8192 },
+	{ RECORD_MODULES, sizeof(struct record_module), 48, 64 },
+	{ RECORD_SERVERS, sizeof(struct record_server), 32, 64 },
+	{ RECORD_EVENTS, sizeof(struct record_event), 64, 64 },
+	{ RECORD_MARKS, sizeof(struct record_mark), 16, 16 },
+	{ RECORD_SCANS, sizeof(struct record_scan), 32, 1024 },
+	{ RECORD_SEARCHES, sizeof(struct record_search), 1, 1 },
+	{ RECORD_STRINGS, 1, 7168, 8192 }, /* stays the last */
 };
 #define FIRST_SEGMENTS (sizeof(first_segments) / sizeof(first_segments[0]))
 
@@ -265,28 +268,33 @@ static uint32_t newest_segment(const struct writer *w, enum record_type type)
 }
 
 /* Maps a new piece of the file, which is opened for this moment only. */
-static char *map_more(struct writer *w, uint64_t offset, size_t size)
+static int map_more(struct writer *w, uint64_t offset, size_t size, char **ret)
 {
-	void *memory = MAP_FAILED;
-	int fd;
+	void *memory;
+	int fd, err;
 
 	fd = open(w->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return NULL;
-	if (!allocate(fd, offset, size))
+		return -errno;
+	err = allocate(fd, offset, size);
+	if (!err) {
 		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			      fd, (off_t)offset);
+		*ret = memory;
+		err = memory == MAP_FAILED ? -errno : 0;
+	}
 	close(fd);
-	return memory == MAP_FAILED ? NULL : memory;
+	return err;
 }
 
 /* A new segment for at least `count` elements, twice as big as the last. */
-static bool grow(struct writer *w, const struct record_segment *last,
-		 uint32_t count)
+static int grow(struct writer *w, const struct record_segment *last,
+		uint32_t count)
 {
 	struct record_segment entry = *last;
 	uint64_t offset = w->header->file_size, size;
 	char *memory;
+	int err;
 
 	entry.count = last->count * 2;
 	if ((uint64_t)entry.count * entry.element_size > SEGMENT_MAX_SIZE)
@@ -300,25 +308,32 @@ static bool grow(struct writer *w, const struct record_segment *last,
 	entry.used = 0;
 	if (w->header->segment_count == WRITER_SEGMENTS ||
 	    offset + size > w->limit || entry.first > UINT32_MAX - entry.count)
-		return false;
-	memory = map_more(w, offset, size);
-	if (!memory)
-		return false;
+		return -EFBIG;
+	err = map_more(w, offset, size, &memory);
+	if (err)
+		return err;
 	w->header->file_size = offset + size;
 	add_segment(w, &entry, memory, size);
-	return true;
+	return 0;
 }
 
-/* As grow(), but a disk that is full is not asked again at every event. */
+/*
+ * As grow(), but a disk that is full is not asked again at every event.  What
+ * else refuses is quick to ask, and may be over soon: no descriptor left, the
+ * rights of another user for a while.
+ */
 static bool try_to_grow(struct writer *w, const struct record_segment *last,
 			uint32_t count)
 {
-	if (w->refused % RETRY_AFTER == 0 && grow(w, last, count)) {
+	int err = -ENOSPC;
+
+	if (w->refused % RETRY_AFTER == 0)
+		err = grow(w, last, count);
+	if (err == -ENOSPC || err == -EDQUOT || err == -EFBIG)
+		w->refused++;
+	else if (!err)
 		w->refused = 0;
-		return true;
-	}
-	w->refused++;
-	return false;
+	return !err;
 }
 
 uint32_t writer_reserve(struct writer *w, enum record_type type, uint32_t count)
@@ -332,6 +347,16 @@ uint32_t writer_reserve(struct writer *w, enum record_type type, uint32_t count)
 		segment = &w->directory[newest_segment(w, type)];
 	}
 	return segment->first + segment->used;
+}
+
+void writer_grow_ahead(struct writer *w)
+{
+	for (size_t i = 0; i < FIRST_SEGMENTS; i++) {
+		w->refused = 0; /* what is smaller may still fit */
+		writer_reserve(w, first_segments[i].type,
+			       first_segments[i].ahead);
+	}
+	w->refused = 0;
 }
 
 void writer_publish(struct writer *w, enum record_type type, uint32_t first,

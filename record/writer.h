@@ -28,7 +28,7 @@ struct writer {
 	struct record_segment *directory;
 	struct writer_segment segments[WRITER_SEGMENTS];
 	uint64_t limit;	  /* of the file's size */
-	uint32_t refused; /* growths refused since the last success */
+	uint32_t refused; /* growths that the disk refused since the last */
 	char path[WRITER_PATH_MAX];
 };
 
@@ -62,6 +62,11 @@ struct record_header *writer_leave(struct writer *w);
  */
 uint32_t writer_reserve(struct writer *w, enum record_type type,
 			uint32_t count);
+/*
+ * Grows now, where the file can be opened, to what serves most processes until
+ * their end: where it cannot, what does not fit is lost.
+ */
+void writer_grow_ahead(struct writer *w);
 /* Publishes what writer_reserve() gave last for this type. */
 void writer_publish(struct writer *w, enum record_type type, uint32_t first,
 		    uint32_t count);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -182,6 +183,50 @@ START_TEST(a_record_that_cannot_be_made_leaves_nothing_behind)
 }
 END_TEST
 
+/* As many as there is room for, which is `most` at most. */
+static unsigned take_slots(unsigned most)
+{
+	unsigned count = 0;
+	uint32_t n;
+
+	while (count < most &&
+	       (n = writer_reserve(&writer, RECORD_SLOTS, 1)) != RECORD_NONE) {
+		writer_publish(&writer, RECORD_SLOTS, n, 1);
+		count++;
+	}
+	return count;
+}
+
+START_TEST(what_was_grown_ahead_needs_the_file_no_more)
+{
+	char elsewhere[sizeof(scratch) + 16];
+
+	writer_grow_ahead(&writer);
+	writer_grow_ahead(&writer); /* once is enough */
+	ck_assert_uint_lt(writer.header->file_size, 512 << 10);
+	snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", scratch);
+	ck_assert_int_eq(rename(scratch, elsewhere), 0);
+	ck_assert_uint_ge(take_slots(2000), 1000);
+	ck_assert_uint_ne(writer_reserve(&writer, RECORD_SITES, 200),
+			  RECORD_NONE);
+	ck_assert_int_eq(rename(elsewhere, scratch), 0);
+	reader_free(read_back());
+}
+END_TEST
+
+START_TEST(when_the_file_is_within_reach_again_the_record_grows)
+{
+	char path[WRITER_PATH_MAX];
+
+	strcpy(path, writer.path);
+	ck_assert_int_eq(rename(path, scratch_path("hidden")), 0);
+	ck_assert_uint_eq(take_slots(1000), 96);
+	ck_assert_uint_eq(take_slots(1), 0);
+	ck_assert_int_eq(rename(scratch_path("hidden"), path), 0);
+	ck_assert_uint_eq(take_slots(1000), 1000);
+}
+END_TEST
+
 START_TEST(no_descriptor_stays_open)
 {
 	int before = dup(0);
@@ -252,6 +297,9 @@ Suite *writer_suite(void)
 		       elements_keep_their_numbers_while_the_record_grows);
 	tcase_add_test(test, pointers_hold_while_the_record_grows);
 	tcase_add_test(test, what_is_reserved_in_a_row_lies_in_a_row);
+	tcase_add_test(test, what_was_grown_ahead_needs_the_file_no_more);
+	tcase_add_test(test,
+		       when_the_file_is_within_reach_again_the_record_grows);
 	tcase_add_test(test, no_descriptor_stays_open);
 	tcase_add_test(test, a_slot_caught_between_begin_and_end_is_in_flight);
 	suite_add_tcase(suite, test);
