@@ -102,7 +102,7 @@ TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/slots.o %/preload/byname.o \
                                 %/preload/static_libpq.o \
                                 %/preload/execs.o %/preload/connects.o \
-                                %/preload/ending.o, \
+                                %/preload/ending.o %/preload/jails.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))) \
               $(BUILD)/preload/stubs_x86_64.o)
 $(TESTS): $(TEST_OBJ)

@@ -56,6 +56,13 @@ static void add_bad(struct evidence *e, const char *name, const char *why)
 	e->bad[e->bad_count++] = arena_printf(e->arena, "%s: %s", name, why);
 }
 
+/* Made before it was needed, and it never was. */
+static void add_unneeded(struct evidence *e, struct reader *reader)
+{
+	e->unneeded++;
+	reader_free(reader);
+}
+
 static void open_in_folder(struct evidence *e, int fd, const char *name,
 			   size_t run)
 {
@@ -68,6 +75,8 @@ static void open_in_folder(struct evidence *e, int fd, const char *name,
 		return;
 	if (reader_open(fd, name, &reader, &why))
 		add_bad(e, name, why);
+	else if (reader_header(reader)->flags & RECORD_AHEAD)
+		add_unneeded(e, reader);
 	else
 		evidence_add_record(e, reader, name, run);
 }
@@ -100,7 +109,7 @@ static int add_folder(struct evidence *e, const char *path)
 	for (size_t i = 0; i < count; i++)
 		open_in_folder(e, fd, names[i], run);
 	if (!e->runs[run].has_log && !e->record_count && !e->bad_count &&
-	    !e->unfinished)
+	    !e->unfinished && !e->unneeded)
 		err = -ENODATA;
 close_folder:
 	close(fd);

@@ -55,6 +55,7 @@ struct evidence {
 	const char **bad; /* "FILE: why", each a loss */
 	size_t bad_count;
 	size_t unfinished; /* records whose process had acknowledged nothing */
+	size_t unneeded;   /* made ahead, and empty: they show nothing */
 };
 
 void evidence_init(struct evidence *e, struct arena *arena);

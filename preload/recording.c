@@ -18,7 +18,8 @@ enum { CHILD = 0, THIS_PROCESS = 1, BECOMING = 2 };
 
 /*
  * Guarded by LOCK_RECORDING, but for what recording_init() sets once.
- *   1. `record.header` is NULL until this process has a record.
+ *   1. `record.header` is NULL until this process has a record; until that is
+ *      needed, RECORD_AHEAD is set in it.
  *   2. `failed` is set once making it was tried in vain; it is not tried again.
  *   3. `parents` is the parent's record as long as this process has none.
  *   4. `made` is set as long as there is a record; anybody may look.
@@ -68,6 +69,7 @@ static void say_lost(int err)
 	if (recording.parents) {
 		/* Other children may be doing so at the same time. */
 		atomic_fetch_add(&recording.parents->lost[LOSS_PROCESS], 1);
+		recording.parents->flags = 0;
 		return;
 	}
 	line.length = 0;
@@ -164,17 +166,19 @@ static int make_record(void)
 		.start_ticks = line_start_ticks(),
 		.exe = recording.exe,
 	};
+	int err;
 
 	if (!recording.config.folder[0])
 		return -ENOENT;
-	if (recording.config.is_default) {
-		int err = config_make_folder(&recording.config);
-
-		if (err)
-			return err;
-	}
-	return writer_create(&recording.record, recording.config.folder,
-			     &process, recording.config.record_limit);
+	err = recording.config.is_default
+		      ? config_make_folder(&recording.config)
+		      : 0;
+	if (err)
+		return err;
+	err = writer_create(&recording.record, recording.config.folder,
+			    &process, recording.config.record_limit);
+	atomic_store(&recording.made, !err);
+	return err;
 }
 
 /* One way or the other, it is no longer needed. */
@@ -185,20 +189,47 @@ static void forget_parents(void)
 	recording.parents = NULL;
 }
 
+static void need_record(void)
+{
+	int err = make_record();
+
+	recording.failed = err != 0;
+	if (err)
+		say_lost(-err);
+	forget_parents();
+}
+
 struct writer *recording_lock(void)
 {
 	notice_clone();
 	lock_take(LOCK_RECORDING);
-	if (!recording.record.header && !recording.failed) {
-		int err = make_record();
+	if (!recording.record.header && !recording.failed)
+		need_record();
+	if (!recording.record.header)
+		return NULL;
+	if (recording.record.header->flags)
+		recording.record.header->flags = 0;
+	return &recording.record;
+}
 
-		recording.failed = err != 0;
-		atomic_store(&recording.made, !err);
-		if (err)
-			say_lost(-err);
+static void grow_ahead(void)
+{
+	if (!recording.record.header && !recording.failed && !make_record())
+		recording.record.header->flags = RECORD_AHEAD;
+	if (recording.record.header) {
 		forget_parents();
+		writer_grow_ahead(&recording.record);
 	}
-	return recording.record.header ? &recording.record : NULL;
+}
+
+/* A child of vfork() has our memory, and is about to be somebody else. */
+void recording_grow_ahead(void)
+{
+	notice_clone();
+	lock_take(LOCK_RECORDING);
+	if (recording.pid == getpid())
+		grow_ahead();
+	lock_give(LOCK_RECORDING);
 }
 
 void recording_unlock(void)

@@ -44,6 +44,13 @@ bool recording_is_own(void);
  */
 struct writer *recording_try_lock(void);
 
+/*
+ * Before a step behind which the record may be out of reach (a jail, the rights
+ * of another user): makes it, should it ever be needed, and lets it grow.  What
+ * cannot be done is tried again when it is needed.
+ */
+void recording_grow_ahead(void);
+
 /* The fork handler of the child. */
 void recording_after_fork_in_child(void);
 

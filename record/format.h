@@ -136,6 +136,8 @@ enum record_total {
 	TOTAL_KINDS = 16,
 };
 
+#define RECORD_AHEAD 1u /* made before it was needed: nothing is in it yet */
+
 struct record_header {
 	char magic[12]; /* RECORD_MAGIC and zeros */
 	uint32_t version;
@@ -150,7 +152,7 @@ struct record_header {
 	uint64_t started_mono; /* ... CLOCK_MONOTONIC at the same moment */
 	_Atomic(uint64_t) file_size; /* all segments lie below it */
 	uint32_t exe;		     /* string; 0 if unknown */
-	uint32_t reserved;	     /* 0 */
+	_Atomic(uint32_t) flags;     /* RECORD_AHEAD */
 	_Atomic(uint64_t) totals[TOTAL_KINDS];
 	_Atomic(uint64_t) lost[LOSS_KINDS];
 	_Atomic(uint32_t) asked; /* how often a signal asked for a report */

@@ -177,6 +177,17 @@ START_TEST(no_record_at_all_is_never_clean)
 }
 END_TEST
 
+START_TEST(a_record_that_was_made_ahead_shows_nothing)
+{
+	start_record(7, 1);
+	made.header.flags = RECORD_AHEAD;
+	save_record("7-5-0.rec");
+	judge_scratch();
+	ck_assert_int_eq(report.incomplete[0].reason, REASON_NO_LIBPQ);
+	ck_assert_uint_eq(report.process_count, 0);
+}
+END_TEST
+
 START_TEST(every_loss_is_counted_and_told)
 {
 	start_record(7, 1);
@@ -467,6 +478,7 @@ Suite *judge_suite(void)
 	test = tcase_create("gaps");
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, no_record_at_all_is_never_clean);
+	tcase_add_test(test, a_record_that_was_made_ahead_shows_nothing);
 	tcase_add_test(test, every_loss_is_counted_and_told);
 	tcase_add_test(test, an_unfinished_record_is_a_note_and_no_loss);
 	tcase_add_test(test, what_the_shim_was_not_in_is_noted);

@@ -451,6 +451,32 @@ START_TEST(a_misuse_that_does_not_fit_is_counted)
 }
 END_TEST
 
+static uint32_t flags(void)
+{
+	struct reader *reader = read_record(getpid());
+	const uint32_t value = reader_header(reader)->flags;
+
+	reader_free(reader);
+	return value;
+}
+
+START_TEST(a_record_made_ahead_is_none_until_it_is_needed)
+{
+	recording_grow_ahead();
+	ck_assert_uint_eq(flags(), RECORD_AHEAD);
+	if (in_child()) {
+		recording_grow_ahead();
+		ck_assert_uint_eq(flags(), RECORD_AHEAD);
+		_exit(0);
+	}
+	acquire(&handles[0]);
+	ck_assert_uint_eq(flags(), 0);
+	recording_grow_ahead();
+	ck_assert_uint_eq(flags(), 0);
+	ck_assert_uint_eq(slots_out(getpid()), 1);
+}
+END_TEST
+
 /* Each thread has handles of its own, and all begin at once. */
 static void *churn(void *mine)
 {
@@ -556,6 +582,7 @@ Suite *tracker_suite(void)
 	tcase_add_test(test, ten_thousand_handles_at_once_are_all_kept);
 	tcase_add_test(test,
 		       without_a_folder_nothing_is_kept_and_nothing_breaks);
+	tcase_add_test(test, a_record_made_ahead_is_none_until_it_is_needed);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("a record that is full");
