@@ -63,23 +63,38 @@ void judge_fill_handle(struct arena *arena, const struct reader *reader,
 	out->user = known(arena, reader, server.user);
 }
 
+/* By whom does not matter: its process no longer could. */
+static void add_release(struct report *r, struct place *place)
+{
+	place->released++;
+	r->totals.finishes++;
+	if (r->totals.open_at_end)
+		r->totals.open_at_end--;
+}
+
 static void add_record(struct report *r, struct places *places,
 		       const struct evidence_record *record,
-		       const struct process *process)
+		       const struct process *process,
+		       const struct handovers *handovers)
 {
 	const struct reader *reader = record->reader;
 	struct report_handle handle;
 	struct record_slot slot;
+	struct place *place;
 
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SITES); i++)
 		places_add_counts(places, reader, i);
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
 		if (!reader_slot(reader, i, &slot) || slot.state == SLOT_FREE)
 			continue;
+		place = places_find(places, reader, slot.site);
+		if (judge_is_handed_over(handovers, reader, i)) {
+			add_release(r, place);
+			continue;
+		}
 		judge_fill_handle(&r->arena, reader, &slot, process, &handle);
-		places_add_handle(places,
-				  places_find(places, reader, slot.site),
-				  kind_of(&slot), class_of(&slot), &handle);
+		places_add_handle(places, place, kind_of(&slot),
+				  class_of(&slot), &handle);
 	}
 }
 
@@ -337,18 +352,20 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 {
 	struct symbols *symbols = symbols_new();
 	struct unwatched_list unwatched;
+	struct handovers handovers;
 	struct processes processes;
 	struct places places;
 
 	unwatched_find(&unwatched, e);
 	processes_find(&processes, e, &unwatched);
 	places_init(&places, &r->arena, symbols);
+	judge_misuses(r, &places, e, &processes, &handovers);
 	for (size_t i = 0; i < e->record_count; i++) {
 		add_totals(&r->totals, reader_header(e->records[i].reader));
 		add_record(r, &places, &e->records[i],
-			   processes_of(&processes, &e->records[i]));
+			   processes_of(&processes, &e->records[i]),
+			   &handovers);
 	}
-	judge_misuses(r, &places, e, &processes);
 	add_findings(r, &places, e, gate);
 	add_sites(r, &places);
 	add_processes(r, &processes);

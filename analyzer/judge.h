@@ -31,10 +31,25 @@ void judge_fill_handle(struct arena *arena, const struct reader *reader,
 		       const struct process *process,
 		       struct report_handle *out);
 
+/*
+ * Slots whose handles are not out, though their process has ended with them: a
+ * child has finished them after that.
+ */
+struct handovers {
+	struct handover {
+		const struct reader *reader;
+		uint32_t slot;
+	} * list;
+	size_t count;
+};
+
 /* judge_misuse.c: what was done wrong with handles, whoever did it. */
 void judge_misuses(struct report *report, struct places *places,
 		   const struct evidence *evidence,
-		   const struct processes *processes);
+		   const struct processes *processes,
+		   struct handovers *ret_handovers);
+bool judge_is_handed_over(const struct handovers *handovers,
+			  const struct reader *reader, uint32_t slot);
 
 /* judge_gaps.c: what was not seen or kept, and what is worth a note. */
 void judge_gaps(struct report *report, const struct evidence *evidence,

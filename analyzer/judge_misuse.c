@@ -12,16 +12,28 @@
 static const struct {
 	enum record_event_kind event;
 	enum kind_id kind;
-} misuses[] = {
+} kinds[] = {
 	{ EVENT_FORKED_FINISH, KIND_FORKED_FINISH },
+	{ EVENT_HEIR_FINISH,
+	  KIND_FORKED_FINISH }, /* if it was not handed over */
 };
 
-/* KINDS if the record is of a newer version. */
+/* One event, by the process of `reader`. */
+struct misuse {
+	struct record_event event;
+	const struct reader *reader;
+	const struct process *process;
+	const struct evidence_record *owner; /* NULL: its record is missing */
+	enum kind_id kind;		     /* KINDS: of a newer version */
+	struct record_slot slot; /* of the handle in the owner's record ... */
+	uint32_t slot_number;	 /* ... or RECORD_NONE */
+};
+
 static enum kind_id kind_of(const struct record_event *event)
 {
-	for (size_t i = 0; i < sizeof(misuses) / sizeof(misuses[0]); i++)
-		if (misuses[i].event == event->kind)
-			return misuses[i].kind;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].event == event->kind)
+			return kinds[i].kind;
 	return KINDS;
 }
 
@@ -40,103 +52,148 @@ static const struct evidence_record *owner_of(const struct evidence *e,
 }
 
 /*
- * The slot that the handle had when it was misused, at the monotonic time
- * `when`: a free one still says what it was, until another handle takes it.
+ * The slot that the handle had when it was misused: a free one still says what
+ * it was, until another handle takes it.
  */
-static bool find_slot(const struct reader *owner,
-		      const struct record_event *event, uint64_t when,
-		      struct record_slot *ret)
+static void find_slot(struct misuse *m)
 {
-	const uint64_t began = reader_header(owner)->started_mono;
+	const struct reader *owner = m->owner->reader;
+	const uint64_t when = reader_header(m->reader)->started_mono +
+			      m->event.when_ns -
+			      reader_header(owner)->started_mono;
 	struct record_slot slot;
-	bool found = false;
 
 	for (uint32_t i = 0; i < reader_count(owner, RECORD_SLOTS); i++) {
 		if (!reader_slot(owner, i, &slot) ||
-		    slot.handle != event->handle ||
-		    slot.site != event->owner_site ||
-		    began + slot.acquired_ns > when)
+		    slot.handle != m->event.handle ||
+		    slot.site != m->event.owner_site || slot.acquired_ns > when)
 			continue;
-		if (found && ret->acquired_ns > slot.acquired_ns)
+		if (m->slot_number != RECORD_NONE &&
+		    m->slot.acquired_ns > slot.acquired_ns)
 			continue;
-		*ret = slot;
-		found = true;
+		m->slot = slot;
+		m->slot_number = i;
 	}
-	return found;
 }
 
-/* Acquired by its owner, but misused by the process of `record`. */
-static void fill_handle(struct report *r, const struct evidence_record *owner,
-			const struct reader *reader,
-			const struct process *process,
-			const struct record_event *event,
+static void look_at(struct misuse *m, const struct evidence *e)
+{
+	m->owner = owner_of(e, &m->event);
+	m->kind = kind_of(&m->event);
+	m->slot = (struct record_slot){ .server = RECORD_NONE };
+	m->slot_number = RECORD_NONE;
+	if (m->owner)
+		find_slot(m);
+}
+
+bool judge_is_handed_over(const struct handovers *h,
+			  const struct reader *reader, uint32_t slot)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->list[i].reader == reader && h->list[i].slot == slot)
+			return true;
+	return false;
+}
+
+/* The first heir of what was never given back; all others did wrong. */
+static bool is_handover(const struct misuse *m, const struct handovers *h)
+{
+	return m->event.kind == EVENT_HEIR_FINISH &&
+	       m->slot_number != RECORD_NONE && m->slot.state != SLOT_FREE &&
+	       !judge_is_handed_over(h, m->owner->reader, m->slot_number);
+}
+
+/* To finish what has no session ends nobody's. */
+static bool is_harmless(const struct misuse *m)
+{
+	return m->kind == KIND_FORKED_FINISH &&
+	       !(m->event.flags & EVENT_ESTABLISHED);
+}
+
+static void add_handover(struct arena *arena, struct handovers *h,
+			 const struct misuse *m)
+{
+	h->list = arena_grow(arena, h->list, h->count, sizeof(*h->list));
+	h->list[h->count].reader = m->owner->reader;
+	h->list[h->count++].slot = m->slot_number;
+}
+
+/* Acquired by its owner, but misused by another process. */
+static void fill_handle(struct arena *arena, const struct misuse *m,
 			struct report_handle *out)
 {
-	const struct record_header *header = reader_header(reader);
-	const uint64_t now = header->started_ns + event->when_ns;
-	struct record_slot slot = { .server = RECORD_NONE };
-	bool known;
+	const struct record_header *header = reader_header(m->reader);
+	const uint64_t now = header->started_ns + m->event.when_ns;
 
-	known = owner &&
-		find_slot(owner->reader, event,
-			  header->started_mono + event->when_ns, &slot);
-	judge_fill_handle(&r->arena, owner ? owner->reader : reader, &slot,
-			  NULL, out);
-	if (!known)
+	judge_fill_handle(arena, m->owner ? m->owner->reader : m->reader,
+			  &m->slot, NULL, out);
+	if (m->slot_number == RECORD_NONE)
 		out->acquired_at = 0;
 	else if (now > out->acquired_at)
 		out->age_s = (double)(now - out->acquired_at) / 1e9;
 	out->pid = header->pid;
-	out->process = process ? process->number : SIZE_MAX;
-	out->tid = event->tid;
+	out->process = m->process ? m->process->number : SIZE_MAX;
+	out->tid = m->event.tid;
 }
 
 static void add_misuse(struct report *r, struct places *places,
-		       const struct evidence *e, const struct reader *reader,
-		       const struct process *process,
-		       const struct record_event *event)
+		       const struct misuse *m)
 {
-	const struct evidence_record *owner = owner_of(e, event);
-	struct place *where = places_find(places, reader, event->stack);
+	struct place *where = places_find(places, m->reader, m->event.stack);
 	struct place *place = where;
 	struct report_handle handle;
 
-	fill_handle(r, owner, reader, process, event, &handle);
-	if (owner)
-		place = places_find(places, owner->reader, event->owner_site);
+	fill_handle(&r->arena, m, &handle);
+	if (m->owner)
+		place = places_find(places, m->owner->reader,
+				    m->event.owner_site);
 	if (place == places->nowhere)
 		place = where;
-	places_add_misuse(places, place, kind_of(event), where, &handle);
+	places_add_misuse(places, place, m->kind, where, &handle);
+}
+
+static void add_unknown(struct report *r, const struct reader *reader,
+			unsigned count)
+{
+	if (!count)
+		return;
+	r->totals.lost += count;
+	judge_add_incomplete(r, REASON_LOST,
+			     arena_printf(&r->arena,
+					  "process %d: this version does not "
+					  "know %u things that it did wrong",
+					  reader_header(reader)->pid, count));
+}
+
+static void add_record(struct report *r, struct places *places,
+		       const struct evidence *e,
+		       const struct evidence_record *record,
+		       const struct process *process, struct handovers *h)
+{
+	struct misuse m = { .reader = record->reader, .process = process };
+	unsigned unknown = 0;
+
+	for (uint32_t i = 0; i < reader_count(m.reader, RECORD_EVENTS); i++) {
+		if (!reader_event(m.reader, i, &m.event))
+			continue;
+		look_at(&m, e);
+		if (m.kind == KINDS)
+			unknown++;
+		else if (is_handover(&m, h))
+			add_handover(&r->arena, h, &m);
+		else if (!is_harmless(&m))
+			add_misuse(r, places, &m);
+	}
+	add_unknown(r, m.reader, unknown);
 }
 
 void judge_misuses(struct report *r, struct places *places,
-		   const struct evidence *e, const struct processes *processes)
+		   const struct evidence *e, const struct processes *processes,
+		   struct handovers *ret_handovers)
 {
-	for (size_t i = 0; i < e->record_count; i++) {
-		const struct reader *reader = e->records[i].reader;
-		const struct process *process =
-			processes_of(processes, &e->records[i]);
-		struct record_event event;
-		unsigned unknown = 0;
-
-		for (uint32_t n = 0; n < reader_count(reader, RECORD_EVENTS);
-		     n++) {
-			if (!reader_event(reader, n, &event))
-				continue;
-			if (kind_of(&event) == KINDS)
-				unknown++;
-			else
-				add_misuse(r, places, e, reader, process,
-					   &event);
-		}
-		r->totals.lost += unknown;
-		if (unknown)
-			judge_add_incomplete(
-				r, REASON_LOST,
-				arena_printf(&r->arena,
-					     "process %d: this version does "
-					     "not know %u things it did wrong",
-					     reader_header(reader)->pid,
-					     unknown));
-	}
+	*ret_handovers = (struct handovers){ .count = 0 };
+	for (size_t i = 0; i < e->record_count; i++)
+		add_record(r, places, e, &e->records[i],
+			   processes_of(processes, &e->records[i]),
+			   ret_handovers);
 }

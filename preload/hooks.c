@@ -107,10 +107,9 @@ static void acquired(const struct call *call, const void *handle,
  * A child that finishes a parent's connection says good-bye to the server only
  * if there is a session; else it closes no more than what is its own.
  */
-static bool is_harmless(const struct call *call, const struct misuse *what)
+static bool is_harmless(const struct misuse *what)
 {
-	return what->kind == EVENT_FORKED_FINISH &&
-	       libpq_ask(call->copy, PQstatus, what->handle) != CONNECTION_OK;
+	return what->kind == EVENT_FORKED_FINISH && !what->established;
 }
 
 /* Apart: a stack takes much room on the stack. */
@@ -121,7 +120,9 @@ static __attribute__((noinline)) void misused(const struct call *call,
 {
 	struct stack stack;
 
-	if (is_harmless(call, what))
+	what->established =
+		libpq_ask(call->copy, PQstatus, what->handle) == CONNECTION_OK;
+	if (is_harmless(what))
 		return;
 	what->function = function;
 	stack_capture(&stack, caller);

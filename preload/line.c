@@ -40,33 +40,60 @@ void line_number(struct line *line, uint64_t value)
 	line_add(line, digits);
 }
 
-/* What /proc says of it: `stat` is the name of that file. */
-static uint64_t start_ticks(const char *stat)
+/* What /proc says of a process. */
+struct stat_line {
+	uint64_t start; /* 0 if it says nothing */
+	char state;
+};
+
+/* `path` is the name of its file. */
+static struct stat_line read_stat(const char *path)
 {
+	struct stat_line stat = { 0 };
 	char text[1024], *at;
 	ssize_t length = -1;
-	uint64_t ticks = 0;
-	int fd = open(stat, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
 		length = read(fd, text, sizeof(text) - 1);
 		close(fd);
 	}
 	if (length <= 0)
-		return 0;
+		return stat;
 	text[length] = 0;
 	/* The name, second, may hold anything; the time is field 22. */
 	at = strrchr(text, ')');
+	if (at && at[1])
+		stat.state = at[2];
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
 	for (at = at ? at + 1 : text + length; *at >= '0' && *at <= '9'; at++)
-		ticks = ticks * 10 + (uint64_t)(*at - '0');
-	return ticks;
+		stat.start = stat.start * 10 + (uint64_t)(*at - '0');
+	return stat;
+}
+
+static struct stat_line read_stat_of(pid_t pid)
+{
+	char path[48] = "/proc/";
+
+	strcpy(line_digits(path + strlen(path), (uint64_t)pid), "/stat");
+	return read_stat(path);
 }
 
 uint64_t line_start_ticks(void)
 {
-	return start_ticks("/proc/self/stat");
+	return read_stat("/proc/self/stat").start;
+}
+
+/* Where /proc says nothing of ourselves, it says nothing of others. */
+bool line_has_ended(pid_t pid, uint64_t start_ticks)
+{
+	const struct stat_line stat = read_stat_of(pid);
+
+	if (!start_ticks || !line_start_ticks())
+		return false;
+	return stat.start != start_ticks || stat.state == 'Z' ||
+	       stat.state == 'X';
 }
 
 static void begin(struct line *line, const char *word, pid_t pid,
@@ -85,10 +112,7 @@ void line_begin(struct line *line, const char *word)
 
 void line_begin_of(struct line *line, const char *word, pid_t pid)
 {
-	char stat[48] = "/proc/";
-
-	strcpy(line_digits(stat + strlen(stat), (uint64_t)pid), "/stat");
-	begin(line, word, pid, start_ticks(stat));
+	begin(line, word, pid, read_stat_of(pid).start);
 }
 
 uint64_t line_now(void)

@@ -44,4 +44,7 @@ uint64_t line_now(void);
 /* When this process started, in clock ticks since boot; 0 without /proc. */
 uint64_t line_start_ticks(void);
 
+/* Whether the process that started then is gone, or a zombie, for certain. */
+bool line_has_ended(pid_t pid, uint64_t start_ticks);
+
 #endif

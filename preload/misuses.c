@@ -4,8 +4,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/line.h"
 #include "preload/recording.h"
 #include "preload/sites.h"
+
+/*
+ * A parent that ends has no children any more before it is a zombie.  The pid 0
+ * is one in another namespace, where pids mean something else.
+ */
+bool misuses_owner_has_ended(const struct handle_owner *owner)
+{
+	const pid_t parent = getppid();
+
+	return parent && parent != owner->pid &&
+	       line_has_ended(owner->pid, owner->start_ticks);
+}
 
 void misuses_add(struct writer *record, const struct misuse *what,
 		 const struct stack *where)
@@ -21,6 +34,7 @@ void misuses_add(struct writer *record, const struct misuse *what,
 	}
 	event = writer_at(record, RECORD_EVENTS, number);
 	event->kind = (uint16_t)what->kind;
+	event->flags = what->established ? EVENT_ESTABLISHED : 0;
 	event->stack = stack;
 	event->when_ns = recording_now(record);
 	event->handle = (uintptr_t)what->handle;

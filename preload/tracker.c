@@ -205,6 +205,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 	place->kind = what->kind;
 	place->generation = tracker.generation;
 	place->owner.began = record->header->started_mono;
+	place->owner.start_ticks = record->header->start_ticks;
 	place->owner.pid = record->header->pid;
 	place->owner.site = site;
 	HASH_ADD_BYHASHVALUE(hh, tracker.by_handle, handle,
@@ -243,7 +244,9 @@ void tracker_acquired(const struct acquisition *what)
 static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	ret->kind = EVENT_FORKED_FINISH;
+	ret->kind = misuses_owner_has_ended(&place->owner)
+			    ? EVENT_HEIR_FINISH
+			    : EVENT_FORKED_FINISH;
 	ret->handle = (const void *)(uintptr_t)place->handle;
 	ret->handle_kind = place->kind;
 	ret->owner = place->owner;

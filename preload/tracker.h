@@ -14,7 +14,8 @@
  * A child of fork() inherits its parent's handles, which are not its own: it
  * may keep them, and leaks nothing.  But to release a connection that a parent
  * acquired, or to reset it, says good-bye to the server on the socket that both
- * have, and ends the parent's session.
+ * have, and ends the parent's session; or takes over what the parent has left
+ * behind, if that has ended.
  *
  * Any thread may call these, inside a guard.  None can fail its caller: what
  * cannot be kept is counted, shown in the report as lost, and the program runs

@@ -103,7 +103,7 @@ enum record_type {
 
 	RECORD_STACKS = 7,  /* reserved: other stacks, as of a double release */
 	RECORD_POOLS = 8,   /* reserved: one per pool object: capacity, peaks */
-	RECORD_EVENTS = 9,  /* struct record_event: what was done wrong */
+	RECORD_EVENTS = 9,  /* struct record_event: misuse of handles */
 	RECORD_SERIES = 10, /* reserved: 1,024 time buckets per pool */
 	RECORD_MARKS = 11,  /* struct record_mark: how the process ended */
 	RECORD_SCANS = 12,  /* struct record_scan: what still points to one */
@@ -266,12 +266,18 @@ struct record_server {
 
 enum record_event_kind {
 	EVENT_FORKED_FINISH = 1, /* of a handle that a parent acquired */
+	EVENT_HEIR_FINISH = 2,	 /* the same, and the parent had ended */
 };
 
-/* Something done wrong; the kind says how.  Written once. */
+#define EVENT_ESTABLISHED 1u /* the handle was: there was a session to end */
+
+/*
+ * What was done to a handle that is not this process's own, or otherwise
+ * wrong; the kind says how.  Written once.
+ */
 struct record_event {
-	uint16_t kind; /* enum record_event_kind */
-	uint16_t reserved;
+	uint16_t kind;	  /* enum record_event_kind */
+	uint16_t flags;	  /* EVENT_* */
 	uint32_t stack;	  /* site in this record: where; or RECORD_NONE */
 	uint64_t when_ns; /* since header.started_mono */
 	uint64_t handle;
