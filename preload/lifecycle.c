@@ -25,6 +25,12 @@ enum { UNBORN, BEGINNING, INERT, AT_WORK };
 static _Atomic(int) state = UNBORN;
 static struct config config; /* once it is AT_WORK */
 
+static void before_fork(void)
+{
+	recording_is_torn(); /* then the locks are made anew, and free */
+	lock_before_fork();
+}
+
 static void after_fork_in_child(void)
 {
 	lock_after_fork_in_child();
@@ -45,7 +51,7 @@ static void begin(char **environment)
 	recording_init(&config, exe);
 	seen_begin();
 	ending_begin();
-	pthread_atfork(lock_before_fork, lock_after_fork, after_fork_in_child);
+	pthread_atfork(before_fork, lock_after_fork, after_fork_in_child);
 }
 
 /*
@@ -108,5 +114,5 @@ bool lifecycle_ready(void)
 	    begin_once(environ) && lifecycle_has_begun() &&
 	    gettid() == getpid())
 		loader_notice();
-	return lifecycle_has_begun();
+	return lifecycle_has_begun() && !recording_is_torn();
 }

@@ -71,13 +71,19 @@ void lock_after_fork_in_child(void)
 	lock_forget();
 }
 
-bool lock_is_free(enum lock lock)
+bool lock_all_free(void)
 {
-	const bool is_free = !pthread_mutex_trylock(&locks[lock]);
+	bool all_free = true;
 
-	if (is_free)
-		pthread_mutex_unlock(&locks[lock]);
-	return is_free;
+	/* A handler of fork() is here: we hold them, and wait for nobody. */
+	if (forking)
+		return true;
+	for (int i = 0; i < LOCKS; i++)
+		if (pthread_mutex_trylock(&locks[i]))
+			all_free = false;
+		else
+			pthread_mutex_unlock(&locks[i]);
+	return all_free;
 }
 
 void lock_forget(void)

@@ -43,7 +43,7 @@ void lock_after_fork_in_child(void);
  * lock lives in the parent only, and what it guards may be half changed.  Only
  * one thread may be there.
  */
-bool lock_is_free(enum lock lock);
+bool lock_all_free(void);
 void lock_forget(void);
 
 #endif

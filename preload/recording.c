@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/guard.h"
 #include "preload/line.h"
 #include "preload/lock.h"
 #include "preload/say.h"
@@ -23,6 +24,7 @@ enum { CHILD = 0, THIS_PROCESS = 1, BECOMING = 2 };
  *   2. `failed` is set once making it was tried in vain; it is not tried again.
  *   3. `parents` is the parent's record as long as this process has none.
  *   4. `made` is set as long as there is a record; anybody may look.
+ *   5. `torn` stays so in its children: they have the same memory.
  */
 static struct {
 	struct writer record;
@@ -116,7 +118,7 @@ static void start_anew(void)
 {
 	if (recording.record.header)
 		recording.parents = writer_leave(&recording.record);
-	recording.failed = false;
+	recording.failed = recording.torn;
 	atomic_store(&recording.made, false);
 	mark_process();
 }
@@ -124,10 +126,26 @@ static void start_anew(void)
 void recording_after_fork_in_child(void)
 {
 	/* Not if it was noticed already: another handler has connected. */
-	if (recording.here && recording.pid != getpid()) {
-		recording.torn = false;
+	if (recording.here && recording.pid != getpid())
 		start_anew();
-	}
+}
+
+static void start_after_clone(void)
+{
+	const bool torn = !lock_all_free();
+
+	lock_forget();
+	if (torn)
+		recording.torn = true;
+	start_anew();
+	if (torn)
+		say_lost(EBUSY);
+}
+
+static bool is_noticed(void)
+{
+	return atomic_load_explicit(recording.here, memory_order_acquire) ==
+	       THIS_PROCESS;
 }
 
 /*
@@ -138,14 +156,10 @@ static void notice_clone(void)
 {
 	int now = CHILD;
 
-	if (atomic_load_explicit(recording.here, memory_order_acquire) ==
-	    THIS_PROCESS)
+	if (is_noticed())
 		return;
-	if (atomic_compare_exchange_strong(recording.here, &now, BECOMING)) {
-		recording.torn = !lock_is_free(LOCK_RECORDING);
-		lock_forget();
-		start_anew();
-	}
+	if (atomic_compare_exchange_strong(recording.here, &now, BECOMING))
+		start_after_clone();
 	while (atomic_load(recording.here) != THIS_PROCESS)
 		sched_yield();
 }
@@ -257,6 +271,13 @@ unsigned recording_generation(void)
 
 bool recording_is_torn(void)
 {
+	struct guard guard;
+
+	if (!is_noticed()) {
+		guard_enter(&guard);
+		notice_clone();
+		guard_leave(&guard);
+	}
 	return recording.torn;
 }
 

@@ -54,13 +54,16 @@ void recording_grow_ahead(void);
 /* The fork handler of the child. */
 void recording_after_fork_in_child(void);
 
-/* Which process this is: it changes in every child.  Under the lock. */
-unsigned recording_generation(void);
 /*
- * What the parent kept in memory may be half changed: a raw clone() has copied
- * it while another thread was at work.
+ * True in a child that a raw clone() has copied while another thread of its
+ * parent was at work in the shim: what is in memory is half changed, and who
+ * waits for a lock of a library that we call waits for ever.  Nothing can be
+ * kept there, which is said once.  To be asked before any lock is taken.
  */
 bool recording_is_torn(void);
+
+/* Which process this is: it changes in every child.  Under the lock. */
+unsigned recording_generation(void);
 
 /* Nanoseconds since the record began. */
 uint64_t recording_now(const struct writer *record);

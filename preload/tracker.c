@@ -37,22 +37,19 @@ static struct {
 	struct place *by_handle, *free;
 	uint64_t open, unseen;
 	unsigned generation;
-	bool torn; /* what was inherited is not known */
 } tracker;
 
 /*
  * In a new process.  What it inherits stays where it is, in memory that is
- * never given back, unless nobody can say whether it is whole.
+ * never given back.
  */
 static void begin_process(void)
 {
 	struct place *const inherited = tracker.by_handle;
-	const bool torn = tracker.torn || recording_is_torn();
 
 	memset(&tracker, 0, sizeof(tracker));
 	tracker.generation = recording_generation();
-	tracker.torn = torn;
-	tracker.by_handle = torn ? NULL : inherited;
+	tracker.by_handle = inherited;
 	sites_forget();
 	servers_forget();
 	modules_forget();
@@ -257,15 +254,10 @@ static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 /* It has no place. */
 static void release_unknown(struct writer *record, enum record_handle_kind kind)
 {
-	if (kind != HANDLE_CONNECTION)
+	if (kind != HANDLE_CONNECTION || !tracker.unseen)
 		return;
-	if (tracker.unseen) {
-		count_finish(record, kind);
-		tracker.unseen--;
-	} else if (tracker.torn) {
-		/* It may be the parent's. */
-		recording_lost(record, LOSS_EVENT);
-	}
+	count_finish(record, kind);
+	tracker.unseen--;
 }
 
 bool tracker_releasing(const void *handle, enum record_handle_kind kind,
