@@ -170,3 +170,47 @@ test_a_process_without_a_record_leaves_none_at_its_end() {
 		expect_status 3 bash -c '(exit 2); exit 3'
 	expect_equal "$(ls -A records)" "" "what is in the folder"
 }
+
+# A library that sees the C library before the shim, and a name that is found.
+make_plugin() {
+	# shellcheck disable=SC2046 # are several
+	cc -x c - $(pkg-config --cflags libpq) -shared -fPIC -o plugin.so \
+		-lpq <<-END
+		#include <dlfcn.h>
+		#include <libpq-fe.h>
+		#include <unistd.h>
+		void leave(int is_found);
+		void leave(int is_found)
+		{
+			PQconnectStart("port=abc");
+			if (is_found)
+				((void (*)(int))dlsym(RTLD_DEFAULT, "_exit"))(7);
+			_exit(7);
+		}
+	END
+	cc -x c - -o app <<-END
+		#include <dlfcn.h>
+		int main(int argc, char **argv)
+		{
+			static const int flags[] = { RTLD_NOW | RTLD_DEEPBIND,
+				RTLD_LAZY | RTLD_DEEPBIND, RTLD_NOW };
+			int way = argv[argc - 1][0] - '0';
+			void *plugin = dlopen("./plugin.so", flags[way]);
+			((void (*)(int))dlsym(plugin, "leave"))(way == 2);
+		}
+	END
+}
+
+test__exit_is_marked_whoever_calls_it() {
+	local way
+	mkdir records
+	make_plugin
+	for way in 0 1 2; do
+		LD_PRELOAD=$BUILD/libconnleak.so CONNLEAK_DIR=$PWD/records \
+			expect_status 7 ./app $way
+	done
+	expect_status 0 "$CONNLEAK" report --fail-on none --quiet \
+		--json report.json records
+	json report.json '[.processes[].end] | join(", ")' \
+		'exit 7, exit 7, exit 7'
+}
