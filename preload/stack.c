@@ -10,16 +10,16 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libunwind.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/lock.h"
 #include "preload/modules.h"
+#include "preload/objects.h"
 #include "preload/registers_x86_64.h"
+#include "preload/relocations.h"
 #include "preload/scope.h"
 
 #define UNWINDER "libunwind-x86_64.so.8"
@@ -30,8 +30,9 @@ typedef int search_table(unw_addr_space_t, unw_word_t, unw_dyn_info_t *,
 
 /* Guarded by LOCK_UNWINDER, but for what stack_open() sets once. */
 static struct {
-	unw_addr_space_t space; /* NULL: there is no unwinder */
-	uint64_t generation;	/* of the modules that it has cached */
+	/* Set last, without the lock; NULL: there is no unwinder. */
+	_Atomic(unw_addr_space_t) space;
+	uint64_t generation; /* of the modules that it has cached */
 	unw_addr_space_t (*create)(unw_accessors_t *, int);
 	int (*cache)(unw_addr_space_t, unw_caching_policy_t);
 	int (*init)(unw_cursor_t *, unw_addr_space_t, void *);
@@ -221,59 +222,60 @@ static bool take_functions(void *library)
 	       unwinder.search;
 }
 
-static int lowest_free(int from)
+/* Stands where libunwind would find pipe2(2). */
+static int refuse_pipe(int ends[2], int flags)
 {
-	while (fcntl(from, F_GETFD) >= 0 || errno != EBADF)
-		from++;
-	return from;
+	(void)ends;
+	(void)flags;
+	errno = EMFILE;
+	return -1;
 }
 
-/* Its pipe, not one that a thread of the program has made meanwhile. */
-static bool is_libunwinds(int fd)
+static void find_pipe(const struct relocation *relocation, void *slot)
 {
-	struct stat about;
-
-	return !fstat(fd, &about) && S_ISFIFO(about.st_mode) &&
-	       fcntl(fd, F_GETFL) & O_NONBLOCK &&
-	       fcntl(fd, F_GETFD) & FD_CLOEXEC;
+	if (!strcmp(relocation->name, "pipe2"))
+		*(uintptr_t **)slot = relocation->slot;
 }
 
 /*
  * At its first use libunwind opens a pipe for its own accessors, for good.  We
  * never use those, and the program would find its descriptors renumbered by
- * two: so the pipe is closed again.  It is what was free before and is the two
- * ends of one pipe now.  Where the program uses this libunwind itself, the
- * pipe is the program's, and stays.
+ * two: so there is none to be had.  Closing it afterwards would be too late.
+ * Another thread may have made a pipe by then, and libunwind would go on to
+ * read from those numbers if the program unwinds by it; as it is, it opens one
+ * then.
  */
-static void use_first_time(bool is_programs)
+static void use_first_time(void *unused)
 {
-	const int in = lowest_free(0), out = lowest_free(in + 1);
-	struct stat a, b;
+	const struct object *library = objects_find(*(void **)&unwinder.create);
+	uintptr_t *slot = NULL, real;
+	unw_addr_space_t space;
 
-	unwinder.space = unwinder.create(&accessors, 0);
-	if (unwinder.space)
-		unwinder.cache(unwinder.space, UNW_CACHE_GLOBAL);
-	if (is_programs || !is_libunwinds(in) || !is_libunwinds(out) ||
-	    fstat(in, &a) || fstat(out, &b) || a.st_dev != b.st_dev ||
-	    a.st_ino != b.st_ino)
+	(void)unused;
+	if (library)
+		relocations_each(&library->info, find_pipe, &slot);
+	if (!slot)
 		return;
-	close(in);
-	close(out);
+	real = *slot;
+	if (!relocations_write(&library->info, slot, (uintptr_t)refuse_pipe))
+		return;
+	space = unwinder.create(&accessors, 0);
+	if (space)
+		unwinder.cache(space, UNW_CACHE_GLOBAL);
+	relocations_write(&library->info, slot, real);
+	unwinder.space = space;
 }
 
 void stack_open(void)
 {
-	void *programs, *library;
+	void *library;
 
 	if (unwinder.space)
 		return;
-	programs = LIBC(dlopen)(UNWINDER, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+	/* Now: what it calls is not looked for when the loader is busy. */
 	library = LIBC(dlopen)(UNWINDER, RTLD_NOW | RTLD_LOCAL);
-	if (!library || !take_functions(library))
-		return;
-	lock_take(LOCK_UNWINDER);
-	use_first_time(programs != NULL);
-	lock_give(LOCK_UNWINDER);
+	if (library && take_functions(library))
+		objects_hold(use_first_time, NULL);
 }
 
 /* Frames inside the shim come first; the program begins at `caller`. */

@@ -5,8 +5,8 @@
  * This header is all that the rest of the shim knows of unwinding.  The work
  * is done by libunwind, opened privately: linked, its symbols would stand
  * before libgcc's and take over the program's C++ exceptions.  It runs through
- * our own accessors, because its built-in ones keep a pipe open, which a
- * program that closes all its descriptors would later find in its own files.
+ * our own accessors, because its built-in ones keep a pipe open: a program that
+ * closes all its descriptors would have them read from its own files later.
  *
  * Any thread may call; inside a guard.
  */
