@@ -62,7 +62,8 @@ static void add_one(_Atomic(uint64_t) *counter)
  */
 static void say_lost(int err)
 {
-	struct line line;
+	/* Static, since a thread's stack may be small; the lock guards it. */
+	static struct line line;
 
 	line_begin(&line, "lost");
 	line_number(&line, (uint64_t)err);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -548,6 +549,81 @@ START_TEST(many_threads_lose_and_invent_nothing)
 }
 END_TEST
 
+/*
+ * An allocator with few addresses, as libpq's is when all is released soon: one
+ * that was released is the next to be handed out, to any thread.
+ */
+enum { ADDRESSES = 64, BOXES = 16, PEERS = 200 };
+
+static struct {
+	pthread_mutex_t lock;
+	void *unused[ADDRESSES + PEERS];
+	int count;
+} allocator = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void free_address(void *address)
+{
+	pthread_mutex_lock(&allocator.lock);
+	allocator.unused[allocator.count++] = address;
+	pthread_mutex_unlock(&allocator.lock);
+}
+
+static void *take_address(void)
+{
+	void *address;
+
+	pthread_mutex_lock(&allocator.lock);
+	address = allocator.unused[--allocator.count];
+	pthread_mutex_unlock(&allocator.lock);
+	return address;
+}
+
+static _Atomic(void *) boxes[BOXES];
+
+/* What one thread acquires and leaves in a box, another one releases. */
+static void *hand_over(void *number)
+{
+	unsigned seed = (unsigned)(uintptr_t)number;
+
+	for (int round = 0; round < 100; round++) {
+		const void *address = take_address();
+		const struct acquisition what = acquisition_of(address);
+		void *other;
+
+		tracker_acquired(&what);
+		other = atomic_exchange(&boxes[rand_r(&seed) % BOXES],
+					(void *)address);
+		if (!other)
+			continue;
+		tracker_releasing(other, HANDLE_CONNECTION,
+				  &(struct misuse){ 0 });
+		free_address(other);
+	}
+	return NULL;
+}
+
+START_TEST(handles_wander_between_200_threads_at_few_addresses)
+{
+	pthread_t threads[PEERS];
+	unsigned left = 0;
+
+	for (int i = 0; i < ADDRESSES + PEERS; i++)
+		free_address(&handles[i]);
+	for (uintptr_t i = 0; i < PEERS; i++)
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, hand_over, (void *)i),
+			0);
+	for (int i = 0; i < PEERS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < BOXES; i++)
+		left += boxes[i] != NULL;
+	ck_assert(tracker_check());
+	ck_assert_uint_eq(slots_out(getpid()), left);
+	ck_assert_uint_eq(total(TOTAL_CONNECTS), PEERS * 100);
+	ck_assert_uint_eq(total(TOTAL_FINISHES), PEERS * 100 - left);
+}
+END_TEST
+
 START_TEST(without_a_folder_nothing_is_kept_and_nothing_breaks)
 {
 	/* It says so in one line; the end-to-end tests read it. */
@@ -604,6 +680,8 @@ Suite *tracker_suite(void)
 	tcase_add_test(test, an_inherited_address_may_come_back_as_our_own);
 	tcase_add_test(test, to_free_an_inherited_cancel_handle_harms_nobody);
 	tcase_add_test(test, many_threads_lose_and_invent_nothing);
+	tcase_add_test(test,
+		       handles_wander_between_200_threads_at_few_addresses);
 	tcase_set_timeout(test, 60);
 	suite_add_tcase(suite, test);
 	return suite;
