@@ -92,6 +92,25 @@ static void open_log(struct evidence *e, int fd, size_t run)
 	e->runs[run].has_log = !err;
 }
 
+static void read_gaps(struct evidence *e, int fd, size_t run)
+{
+	static const char magic[] = RECORD_MAGIC;
+	struct record_gaps gaps;
+	struct input in;
+
+	/* Not every folder has one. */
+	if (input_open(&in, fd, RECORD_GAPS))
+		return;
+	if (input_read(&in, 0, &gaps, sizeof(gaps)) ||
+	    memcmp(gaps.magic, magic, sizeof(magic)) != 0 ||
+	    gaps.version != RECORD_VERSION)
+		add_bad(e, RECORD_GAPS, "it cannot be read");
+	else
+		for (int i = 0; i < GAP_KINDS; i++)
+			e->runs[run].gaps[i] = gaps.count[i];
+	input_close(&in);
+}
+
 static int add_folder(struct evidence *e, const char *path)
 {
 	const size_t run = evidence_add_run(e);
@@ -105,7 +124,10 @@ static int add_folder(struct evidence *e, const char *path)
 	err = folder_list(path, e->arena, &names, &count);
 	if (err)
 		goto close_folder;
+	e->runs[run].names = names;
+	e->runs[run].name_count = count;
 	open_log(e, fd, run);
+	read_gaps(e, fd, run);
 	for (size_t i = 0; i < count; i++)
 		open_in_folder(e, fd, names[i], run);
 	if (!e->runs[run].has_log && !e->record_count && !e->bad_count &&

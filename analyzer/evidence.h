@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "analyzer/arena.h"
+#include "record/format.h"
 #include "record/input.h"
 #include "record/log.h"
 #include "record/reader.h"
@@ -42,6 +43,9 @@ struct evidence_core {
 struct evidence_run {
 	struct log log;
 	bool has_log;
+	char **names; /* of all files in it */
+	size_t name_count;
+	uint64_t gaps[GAP_KINDS];
 };
 
 struct evidence {

@@ -78,6 +78,8 @@ static bool is_ours(const char *folder, const char *name, struct arena *arena)
 
 	if (!strcmp(name, RECORD_LOG))
 		return begins_with(path, RECORD_LOG_FIRST "\n");
+	if (!strcmp(name, RECORD_GAPS))
+		return begins_with(path, RECORD_MAGIC);
 	if (!is_record_name(name))
 		return false;
 	/* An unfinished record may still be empty. */
@@ -263,6 +265,22 @@ static int open_log(struct folder *f, struct arena *arena)
 	return 0;
 }
 
+/* Written whole: what is mapped must be on the disk.  Without it we do. */
+static void make_gaps(const struct folder *f, struct arena *arena)
+{
+	const struct record_gaps gaps = { .magic = RECORD_MAGIC,
+					  .version = RECORD_VERSION };
+	const char *path = arena_printf(arena, "%s/" RECORD_GAPS, f->path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	if ((!geteuid() && fchmod(fd, 0666)) ||
+	    write(fd, &gaps, sizeof(gaps)) != (ssize_t)sizeof(gaps))
+		unlink(path);
+	close(fd);
+}
+
 /*
  * Two runs may be given one folder at the same moment: only one of them may
  * find it free.  The lock goes with the descriptor, when the log has its own.
@@ -282,6 +300,8 @@ static int make_and_open(struct folder *f, struct arena *arena,
 		err = -ENAMETOOLONG;
 	if (!err)
 		err = open_log(f, arena);
+	if (!err)
+		make_gaps(f, arena);
 	if (fd >= 0)
 		close(fd);
 	return err;

@@ -86,26 +86,47 @@ static const char *exe_of(const struct log *log, int32_t pid, uint64_t start)
 	return NULL;
 }
 
-/* Processes that wanted a record and could not make one. */
-static bool add_without_record(struct report *r, const struct log *log)
+static bool is_there(const struct evidence_run *run, const char *name)
 {
+	for (size_t i = 0; i < run->name_count; i++)
+		if (!strcmp(run->names[i], name))
+			return true;
+	return false;
+}
+
+/* Why there is no record of a process that wanted one; NULL if there is. */
+static const char *why_missing(struct report *r, const struct evidence_run *run,
+			       const struct log_event *event)
+{
+	if (event->kind == LOG_LOST)
+		return arena_printf(&r->arena,
+				    "its record could not be made: %s",
+				    strerror(event->number));
+	if (event->kind == LOG_RECORD && !is_there(run, event->what))
+		return "its record is gone: somebody has removed it";
+	return NULL;
+}
+
+static bool add_without_record(struct report *r, const struct evidence_run *run)
+{
+	const struct log *log = &run->log;
 	bool any = false;
 
 	for (size_t i = 0; i < log->count; i++) {
 		const struct log_event *event = &log->events[i];
+		const char *why = why_missing(r, run, event);
 
-		if (event->kind != LOG_LOST)
+		if (!why)
 			continue;
 		any = true;
 		r->totals.lost++;
 		judge_add_incomplete(
 			r, REASON_LOST,
 			arena_printf(
-				&r->arena,
-				"%s: its record could not be made: %s",
+				&r->arena, "%s: %s",
 				name_of(&r->arena, event->pid,
 					exe_of(log, event->pid, event->start)),
-				strerror(event->number)));
+				why));
 	}
 	if (log->malformed)
 		judge_add_note(
@@ -114,6 +135,31 @@ static bool add_without_record(struct report *r, const struct log *log)
 				     "%zu lines of the run's log are not "
 				     "whole",
 				     log->malformed));
+	return any;
+}
+
+/* Worded to follow a number. */
+static const char *const gaps[GAP_KINDS] = {
+	[GAP_RECORD] = "records that could not be made, nor named in the log",
+	[GAP_CONNECT] = "connections past libpq that the log could not take",
+};
+
+/* What was counted by those that could not write into the log. */
+static bool add_gaps(struct report *r, const struct evidence_run *run)
+{
+	bool any = false;
+
+	for (int i = 0; i < GAP_KINDS; i++) {
+		if (!run->gaps[i])
+			continue;
+		any = true;
+		r->totals.lost += run->gaps[i];
+		judge_add_incomplete(
+			r, REASON_LOST,
+			arena_printf(&r->arena, "%llu %s",
+				     (unsigned long long)run->gaps[i],
+				     gaps[i] ? gaps[i] : "other things"));
+	}
 	return any;
 }
 
@@ -130,9 +176,11 @@ void judge_gaps(struct report *r, const struct evidence *e,
 	for (size_t i = 0; i < e->bad_count; i++)
 		judge_add_incomplete(r, REASON_LOST, e->bad[i]);
 	r->totals.lost += e->bad_count + (could_not != NULL);
-	for (size_t i = 0; i < e->run_count; i++)
+	for (size_t i = 0; i < e->run_count; i++) {
 		if (e->runs[i].has_log)
-			tried |= add_without_record(r, &e->runs[i].log);
+			tried |= add_without_record(r, &e->runs[i]);
+		tried |= add_gaps(r, &e->runs[i]);
+	}
 	if (!tried)
 		judge_add_incomplete(
 			r, REASON_NO_LIBPQ,

@@ -15,6 +15,7 @@
 
 #include "preload/address.h"
 #include "preload/caller.h"
+#include "preload/gaps.h"
 #include "preload/guard.h"
 #include "preload/libpq.h"
 #include "preload/lifecycle.h"
@@ -25,28 +26,27 @@
 #include "preload/seen.h"
 
 /* Not on the stack: a signal handler's may be a small one. */
-static void write_line(const char *word, const char *address)
+static void write_line(enum seen_kind kind, const char *address)
 {
 	struct line *line = memory_map(sizeof(*line));
 
 	if (!line)
 		return;
-	line_begin(line, word);
+	line_begin(line, kind == SEEN_PEER ? "peer" : "connect");
 	line_word(line, address);
-	line_log(line, recording_folder());
+	if (!line_log(line, recording_folder()) && kind != SEEN_PEER)
+		gaps_count(GAP_CONNECT);
 	memory_unmap(line, sizeof(*line));
 }
 
 static void note(enum seen_kind kind, const struct address *address)
 {
-	const char *word = kind == SEEN_PEER ? "peer" : "connect";
-
 	switch (seen_add(kind, address_hash(address))) {
 	case SEEN_NEW:
-		write_line(word, address->text);
+		write_line(kind, address->text);
 		break;
 	case SEEN_FULL:
-		write_line(word, "more");
+		write_line(kind, "more");
 		break;
 	case SEEN_KNOWN:
 		break;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/gaps.h"
 #include "preload/guard.h"
 #include "preload/line.h"
 #include "preload/lock.h"
@@ -58,7 +59,8 @@ static void add_one(_Atomic(uint64_t) *counter)
 /*
  * This process will have no record: that must be known to whoever judges.
  * The log says it; or, where that is out of reach (a jail, no descriptor
- * left), the parent's record, which is still mapped; or else one line does.
+ * left), the parent's record, which is still mapped, or the run's tally; or
+ * else one line does.
  */
 static void say_lost(int err)
 {
@@ -75,6 +77,8 @@ static void say_lost(int err)
 		recording.parents->flags = 0;
 		return;
 	}
+	if (gaps_count(GAP_RECORD))
+		return;
 	line.length = 0;
 	line_add(&line, "connleak: no record of process");
 	line_number(&line, (uint64_t)recording.pid);
@@ -170,8 +174,20 @@ void recording_init(const struct config *config, const char *exe)
 	recording.config = *config;
 	recording.exe = exe;
 	say_init();
+	gaps_begin(config->folder);
 	mark_process();
 	log_image();
+}
+
+/* So that it is missed if somebody removes it. */
+static void log_record(void)
+{
+	/* Static, as that of say_lost(). */
+	static struct line line;
+
+	line_begin(&line, "record");
+	line_word(&line, strrchr(recording.record.path, '/') + 1);
+	line_log(&line, recording.config.folder);
 }
 
 static int make_record(void)
@@ -181,18 +197,18 @@ static int make_record(void)
 		.start_ticks = line_start_ticks(),
 		.exe = recording.exe,
 	};
-	int err;
+	int err = 0;
 
 	if (!recording.config.folder[0])
 		return -ENOENT;
-	err = recording.config.is_default
-		      ? config_make_folder(&recording.config)
-		      : 0;
-	if (err)
-		return err;
-	err = writer_create(&recording.record, recording.config.folder,
-			    &process, recording.config.record_limit);
+	if (recording.config.is_default)
+		err = config_make_folder(&recording.config);
+	if (!err)
+		err = writer_create(&recording.record, recording.config.folder,
+				    &process, recording.config.record_limit);
 	atomic_store(&recording.made, !err);
+	if (!err)
+		log_record();
 	return err;
 }
 

@@ -61,15 +61,23 @@
  *	start TIME PID EXE              the launcher began to run this program
  *	image PID START TIME EXE        the shim was loaded into this process
  *	exec PID START TIME EXE         it is about to execute this file
- *	bare PID START TIME EXE         the same, with an environment in which
- *the shim cannot ride along peer PID START ADDRESS          its libpq connected
- *to this connect PID START ADDRESS       something else in it did static PID
- *START REASON         why the libpq linked into it could not be hooked unseen
- *PID START EVIDENCE EXE   the launcher found this process running without the
- *shim lost PID START ERRNO            it could not make its record end PID TIME
- *exit N             the launcher saw this process end end PID TIME signal N
+ *	bare PID START TIME EXE         the same, where the shim cannot go along
+ *	peer PID START ADDRESS          its libpq connected to this
+ *	connect PID START ADDRESS       something else in it did
+ *	static PID START REASON         why the libpq linked into it could not
+ *	                                be hooked
+ *	unseen PID START EVIDENCE EXE   the launcher found this process running
+ *	                                without the shim
+ *	record PID START NAME           it has made the record of this name
+ *	lost PID START ERRNO            it could not make its record
+ *	end PID TIME exit N             the launcher saw this process end
+ *	end PID TIME signal N
  *	left PID                        still running when the launcher went
  *	stop TIME                       the launcher has judged the run
+ *
+ * The tally `run.gaps` is one struct record_gaps, made by the launcher.  Every
+ * process maps it when the shim is loaded into it, while it still may, and
+ * counts there what it cannot write into the log later.
  */
 #ifndef RECORD_FORMAT_H
 #define RECORD_FORMAT_H
@@ -86,6 +94,7 @@
 #define RECORD_UNFINISHED ".new"
 #define RECORD_LOG	  "run.log"
 #define RECORD_LOG_FIRST  "connleak 1"
+#define RECORD_GAPS	  "run.gaps"
 
 #define RECORD_FIRST_SIZE 65536u /* of a new record, header and all */
 #define RECORD_MAX_SIZE	  (UINT64_C(1) << 30) /* readers refuse larger ones */
@@ -369,6 +378,20 @@ struct record_mark {
 	uint32_t reserved;
 };
 
+/* What the log should tell, and does not. */
+enum record_gap {
+	GAP_RECORD,  /* a process could not make its record */
+	GAP_CONNECT, /* a `connect` line could not be written */
+	GAP_KINDS = 4,
+};
+
+struct record_gaps {
+	char magic[12]; /* RECORD_MAGIC and zeros */
+	uint32_t version;
+	_Atomic(uint64_t) count[GAP_KINDS];
+};
+
+static_assert(sizeof(struct record_gaps) == 48, "the tally is on disk");
 static_assert(sizeof(struct record_header) == 344, "header is on disk");
 static_assert(offsetof(struct record_header, totals) == 80, "no padding");
 static_assert(sizeof(struct record_segment) == 32, "directory is on disk");

@@ -14,7 +14,7 @@
  *
  *	P  pid			S  start in ticks	T  time
  *	E  exe			N  errno		R  exit N or signal N
- *	A  address, evidence or reason
+ *	A  address, evidence, reason or name
  */
 static const struct line {
 	const char *word;
@@ -27,6 +27,7 @@ static const struct line {
 	{ "lost", LOG_LOST, "PSN" },	 { "unseen", LOG_UNSEEN, "PSAE" },
 	{ "static", LOG_STATIC, "PSA" }, { "end", LOG_EXIT, "PTR" },
 	{ "left", LOG_LEFT, "P" },	 { "stop", LOG_STOP, "T" },
+	{ "record", LOG_RECORD, "PSA" },
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 

@@ -23,6 +23,7 @@ enum log_kind {
 	LOG_CONNECT,
 	LOG_STATIC,
 	LOG_UNSEEN,
+	LOG_RECORD,
 	LOG_LOST,
 	LOG_EXIT,   /* `end ... exit` */
 	LOG_SIGNAL, /* `end ... signal` */
@@ -38,7 +39,7 @@ struct log_event {
 	uint64_t start;	  /* ticks since boot, as in the record's name */
 	uint64_t time;	  /* nanoseconds since the epoch */
 	const char *exe;  /* as it was: any bytes but NUL */
-	const char *what; /* the ADDRESS, EVIDENCE or REASON, the same */
+	const char *what; /* the ADDRESS, EVIDENCE, REASON or NAME, the same */
 };
 
 struct log {

@@ -207,6 +207,57 @@ START_TEST(every_loss_is_counted_and_told)
 }
 END_TEST
 
+START_TEST(a_record_that_somebody_has_removed_is_a_loss)
+{
+	start_record(7, 1);
+	save_record("7-5-0.rec");
+	scratch_write("run.log", "connleak 1\nimage 8 5 10 /bin/app\n"
+				 "record 7 5 7-5-0.rec\n"
+				 "record 8 5 8-5-0.rec\n");
+	judge_scratch();
+	ck_assert_uint_eq(report.incomplete_count, 1);
+	ck_assert_uint_eq(report.totals.lost, 1);
+	ck_assert_int_eq(report.incomplete[0].reason, REASON_LOST);
+	ck_assert_str_eq(report.incomplete[0].text,
+			 "process 8 (app): its record is gone: somebody has "
+			 "removed it");
+}
+END_TEST
+
+START_TEST(what_was_only_counted_is_a_loss)
+{
+	const struct record_gaps gaps = {
+		.magic = RECORD_MAGIC,
+		.version = RECORD_VERSION,
+		.count = { [GAP_RECORD] = 2 },
+	};
+	FILE *file;
+
+	start_record(7, 1);
+	save_record("7-5-0.rec");
+	file = fopen(scratch_path(RECORD_GAPS), "w");
+	fwrite(&gaps, sizeof(gaps), 1, file);
+	fclose(file);
+	judge_scratch();
+	ck_assert_uint_eq(report.incomplete_count, 1);
+	ck_assert_uint_eq(report.totals.lost, 2);
+	ck_assert_str_eq(report.incomplete[0].text,
+			 "2 records that could not be made, nor named in the "
+			 "log");
+}
+END_TEST
+
+START_TEST(a_tally_that_cannot_be_read_is_a_loss)
+{
+	start_record(7, 1);
+	save_record("7-5-0.rec");
+	scratch_write(RECORD_GAPS, "CONNLEAK");
+	judge_scratch();
+	ck_assert_uint_eq(report.incomplete_count, 1);
+	ck_assert_int_eq(report.incomplete[0].reason, REASON_LOST);
+}
+END_TEST
+
 START_TEST(an_unfinished_record_is_a_note_and_no_loss)
 {
 	start_record(7, 1);
@@ -480,6 +531,9 @@ Suite *judge_suite(void)
 	tcase_add_test(test, no_record_at_all_is_never_clean);
 	tcase_add_test(test, a_record_that_was_made_ahead_shows_nothing);
 	tcase_add_test(test, every_loss_is_counted_and_told);
+	tcase_add_test(test, a_record_that_somebody_has_removed_is_a_loss);
+	tcase_add_test(test, what_was_only_counted_is_a_loss);
+	tcase_add_test(test, a_tally_that_cannot_be_read_is_a_loss);
 	tcase_add_test(test, an_unfinished_record_is_a_note_and_no_loss);
 	tcase_add_test(test, what_the_shim_was_not_in_is_noted);
 	suite_add_tcase(suite, test);

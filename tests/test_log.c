@@ -56,6 +56,7 @@ START_TEST(every_line_of_the_format_is_understood)
 		{ LOG_STATIC, 8, 0, 55, 0, NULL, "PQreset: it is short" },
 		{ LOG_UNSEEN, 9, 0, 56, 0, "/bin/d", "libpq" },
 		{ LOG_LOST, 9, 28, 56, 0, NULL, NULL },
+		{ LOG_RECORD, 8, 0, 55, 0, NULL, "8-55-0.rec" },
 		{ LOG_EXIT, 8, 3, 0, 102, NULL, NULL },
 		{ LOG_SIGNAL, 7, 11, 0, UINT64_MAX, NULL, NULL },
 		{ LOG_LEFT, INT32_MAX, 0, 0, 0, NULL, NULL },
@@ -71,6 +72,7 @@ START_TEST(every_line_of_the_format_is_understood)
 		       "static 8 55 PQreset:\\040it\\040is\\040short\n"
 		       "unseen 9 56 libpq /bin/d\n"
 		       "lost 9 56 28\n"
+		       "record 8 55 8-55-0.rec\n"
 		       "end 8 102 exit 3\n"
 		       "end 7 18446744073709551615 signal 11\n"
 		       "left 2147483647\n"

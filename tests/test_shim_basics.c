@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "preload/config.h"
+#include "preload/gaps.h"
 #include "preload/guard.h"
 #include "preload/lock.h"
 #include "preload/memory.h"
@@ -158,6 +160,40 @@ static struct config read_settings(char *const *environment)
 	return config;
 }
 
+START_TEST(what_the_log_cannot_take_is_counted)
+{
+	struct record_gaps gaps = { .magic = RECORD_MAGIC };
+	FILE *file = fopen(scratch_path(RECORD_GAPS), "w+");
+
+	fwrite(&gaps, sizeof(gaps), 1, file);
+	fflush(file);
+	gaps_begin(scratch);
+	ck_assert(gaps_count(GAP_CONNECT));
+	ck_assert(gaps_count(GAP_CONNECT));
+	rewind(file);
+	ck_assert_uint_eq(fread(&gaps, sizeof(gaps), 1, file), 1);
+	fclose(file);
+	ck_assert_uint_eq(gaps.count[GAP_CONNECT], 2);
+	ck_assert_uint_eq(gaps.count[GAP_RECORD], 0);
+}
+END_TEST
+
+/* To touch what is not there would be SIGBUS. */
+START_TEST(without_a_tally_nothing_is_counted)
+{
+	gaps_begin("");
+	gaps_begin(scratch);
+	ck_assert(!gaps_count(GAP_RECORD));
+	scratch_write(RECORD_GAPS, RECORD_MAGIC);
+	gaps_begin(scratch);
+	ck_assert(!gaps_count(GAP_RECORD));
+	scratch_write(RECORD_GAPS, "Somebody else's file, which is longer than "
+				   "a tally would be, and has other words.");
+	gaps_begin(scratch);
+	ck_assert(!gaps_count(GAP_RECORD));
+}
+END_TEST
+
 START_TEST(settings_come_from_the_environment_given)
 {
 	char *environment[] = { "CONNLEAK_DIRX=/no", "CONNLEAK_DIR=/some/where",
@@ -244,6 +280,8 @@ Suite *shim_basics_suite(void)
 
 	test = tcase_create("config");
 	tcase_add_checked_fixture(test, scratch_make, scratch_remove);
+	tcase_add_test(test, what_the_log_cannot_take_is_counted);
+	tcase_add_test(test, without_a_tally_nothing_is_counted);
 	tcase_add_test(test, settings_come_from_the_environment_given);
 	tcase_add_test(test, a_relative_folder_lies_below_the_current_one);
 	tcase_add_test(test, without_settings_the_defaults_count);
