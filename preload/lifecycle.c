@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -37,13 +38,23 @@ static void after_fork_in_child(void)
 	recording_after_fork_in_child();
 }
 
+/* Without /proc it is what was executed, if that says where it lies. */
+static void find_exe(char *exe, size_t size)
+{
+	const ssize_t length = readlink("/proc/self/exe", exe, size - 1);
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+
+	exe[length > 0 ? length : 0] = 0;
+	if (length < 0 && executed && executed[0] == '/' &&
+	    strlen(executed) < size)
+		strcpy(exe, executed);
+}
+
 static void begin(char **environment)
 {
 	static char exe[PATH_MAX];
-	ssize_t length;
 
-	length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	exe[length > 0 ? length : 0] = 0;
+	find_exe(exe, sizeof(exe));
 	modules_set_program(exe);
 	scope_find();
 	preloads_forget_runtime(environment);
