@@ -73,9 +73,10 @@ static const char *why_none(struct evidence *e, const struct core *c)
 				    "watched, or had not used libpq yet",
 				    c->pid);
 	return arena_printf(e->arena,
-			    "process %d had no record of its own: it was "
-			    "forked from process %d, and had not used libpq "
-			    "since",
+			    "process %d had no record of its own, only that of "
+			    "process %d: it was forked from there and had not "
+			    "used libpq since (or gdb wrote the core from "
+			    "outside of its pid namespace)",
 			    c->pid, c->records[0].pid);
 }
 
