@@ -35,6 +35,7 @@ struct evidence_core {
 	const char *path;
 	const char *record_path;
 	struct reader *reader; /* NULL: the record has to come from elsewhere */
+	bool pages;	       /* the reader's: the record as it was then */
 	const char *why;       /* it is not here */
 	int signal, tid;
 };

@@ -104,7 +104,8 @@ int evidence_add_core(struct evidence *e, const char *path, struct input *in,
 	new.signal = c.signal;
 	/* From outside of the pid namespace, threads had other numbers. */
 	new.tid = record->pid == c.pid ? c.tid : 0;
-	if (open_pages(&c, record, &new.reader, &why)) {
+	new.pages = !open_pages(&c, record, &new.reader, &why);
+	if (!new.pages) {
 		new.reader = open_file(record);
 		new.why = why_missing(e, &c, record, why);
 	}
@@ -157,16 +158,20 @@ static int settle(struct evidence *e, struct evidence_core *core,
 		  const char **ret_error)
 {
 	struct evidence_record *record = find_record(e, core);
+	const bool is_new = !record;
 
 	if (!record && !core->reader)
 		return refuse(e, core->path, core->why, ret_error);
-	if (!record) {
+	if (is_new) {
 		const size_t run = find_run(e, reader_header(core->reader));
 
 		record = evidence_add_record(e, core->reader, core->record_path,
 					     run);
 		core->reader = NULL;
 	}
+	/* Who was alive then has gone on: a file tells of a later moment. */
+	if (!core->signal && !(is_new && core->pages))
+		return 0;
 	record->in_core = true;
 	record->died_of = core->signal;
 	record->died_in = core->tid;

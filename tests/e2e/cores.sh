@@ -182,6 +182,8 @@ test_a_child_is_not_taken_for_the_parent_whose_record_it_maps() {
 test_a_process_that_was_stopped_is_running_in_its_core() {
 	keep_records_in_cores
 	debug_watched -ex 'break crash' -ex run --args "$(crashes)" "$server" 2
+	expect_status 23 report run core
+	died '["unknown",false]' # gdb has killed it since
 	rm -r run
 	expect_status 23 report core
 	died '["running",false]'
