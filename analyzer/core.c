@@ -43,16 +43,15 @@ struct reading {
 
 /*
  * Of no other signal does the kernel make a core: gdb has stopped it.  So it
- * has at a breakpoint; the kernel fills in the signal's number twice.
+ * has at a breakpoint.
  */
-static int cause_of_death(const struct elf_prstatus *status)
+static int cause_of_death(int signal, bool by_kernel)
 {
 	static const int causes[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT,
 				      SIGBUS,  SIGFPE, SIGSEGV, SIGXCPU,
 				      SIGXFSZ, SIGSYS };
-	const int signal = status->pr_cursig;
 
-	if (signal == SIGTRAP && status->pr_info.si_signo != SIGTRAP)
+	if (signal == SIGTRAP && !by_kernel)
 		return 0;
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (causes[i] == signal)
@@ -73,7 +72,8 @@ static int read_status(struct reading *r, const struct core_note *note)
 		return err;
 	r->has_status = true;
 	r->core->tid = status.pr_pid;
-	r->core->signal = cause_of_death(&status);
+	r->core->by_kernel = status.pr_info.si_signo; /* gdb leaves it 0 */
+	r->core->signal = cause_of_death(status.pr_cursig, r->core->by_kernel);
 	return 0;
 }
 
@@ -89,6 +89,7 @@ static int read_process(struct reading *r, const struct core_note *note)
 		return err;
 	r->has_process = true;
 	r->core->pid = process.pr_pid;
+	r->core->parent = process.pr_ppid;
 	return 0;
 }
 
@@ -331,16 +332,23 @@ int core_read(struct core *c, struct arena *arena, const struct input *in,
 }
 
 /*
- * A record that has grown is mapped further than any child has its parent's:
- * then the core was written by gdb, from outside of the pid namespace.
+ * From outside of the pid namespace a process has another pid than its record
+ * says.  Then it must not be a child's that has its parent's mapped: fork()
+ * leaves it no more than the beginning, a raw clone may leave it all.
  */
+static bool may_be_own(const struct core *c, const struct core_record *record)
+{
+	return !c->by_kernel && record->pid != c->parent &&
+	       record->mapped > RECORD_FIRST_SIZE;
+}
+
 const struct core_record *core_own_record(const struct core *c)
 {
 	for (size_t i = 0; i < c->record_count; i++)
 		if (c->records[i].pid == c->pid)
 			return &c->records[i];
 	for (size_t i = 0; i < c->record_count; i++)
-		if (c->records[i].mapped > RECORD_FIRST_SIZE)
+		if (may_be_own(c, &c->records[i]))
 			return &c->records[i];
 	return NULL;
 }

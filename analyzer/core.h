@@ -31,10 +31,11 @@ struct core_record {
 
 struct core {
 	struct input in;
-	int pid;
-	int tid;    /* of the thread that died */
-	int signal; /* that it died of; 0: it was alive */
-	bool cut;   /* the file ends before the core does */
+	int pid, parent;
+	int tid;	/* of the thread that died */
+	int signal;	/* that it died of; 0: it was alive */
+	bool by_kernel; /* else by gdb, perhaps from another pid namespace */
+	bool cut;	/* the file ends before the core does */
 	struct core_record *records;
 	size_t record_count;
 };

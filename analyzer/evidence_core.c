@@ -75,9 +75,11 @@ static const char *why_none(struct evidence *e, const struct core *c)
 	return arena_printf(e->arena,
 			    "process %d had no record of its own, only that of "
 			    "process %d: it was forked from there and had not "
-			    "used libpq since (or gdb wrote the core from "
-			    "outside of its pid namespace)",
-			    c->pid, c->records[0].pid);
+			    "used libpq since%s",
+			    c->pid, c->records[0].pid,
+			    c->by_kernel ? ""
+					 : ", or gdb wrote the core from "
+					   "outside of its pid namespace");
 }
 
 static int refuse(struct evidence *e, const char *path, const char *why,

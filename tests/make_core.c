@@ -74,6 +74,14 @@ void make_core_thread(struct make_core *m, int tid, int signal)
 	add_note(m, NT_PRSTATUS, &status, sizeof(status));
 }
 
+void make_core_stopped(struct make_core *m, int tid, int signal)
+{
+	const struct elf_prstatus status = { .pr_cursig = (short)signal,
+					     .pr_pid = tid };
+
+	add_note(m, NT_PRSTATUS, &status, sizeof(status));
+}
+
 void make_core_file(struct make_core *m, const char *path, uint64_t address,
 		    uint64_t size, uint64_t offset)
 {

@@ -40,11 +40,13 @@ struct make_core {
 	size_t size;
 };
 
+/* A child of process 1. */
 void make_core_init(struct make_core *m, int pid);
 void make_core_release(struct make_core *m);
 
-/* The first one is the one that died. */
+/* The first one is the one that died.  As the kernel writes it, or as gdb. */
 void make_core_thread(struct make_core *m, int tid, int signal);
+void make_core_stopped(struct make_core *m, int tid, int signal);
 /* A mapping of a file, from `offset` in it on. */
 void make_core_file(struct make_core *m, const char *path, uint64_t address,
 		    uint64_t size, uint64_t offset);

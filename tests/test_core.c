@@ -114,7 +114,7 @@ static void ck_alive(int signal)
 {
 	make_core_release(&made);
 	make_core_init(&made, PID);
-	make_core_thread(&made, PID, signal);
+	make_core_stopped(&made, PID, signal);
 	ck_assert_int_eq(read_made(), 0);
 	ck_assert_int_eq(core.signal, 0);
 }
@@ -124,6 +124,7 @@ START_TEST(who_was_stopped_by_a_debugger_has_not_died)
 	ck_alive(0);
 	ck_alive(SIGSTOP);
 	ck_alive(SIGINT);
+	ck_alive(SIGTRAP);
 }
 END_TEST
 
@@ -225,15 +226,38 @@ START_TEST(the_own_record_is_the_one_of_the_pid)
 }
 END_TEST
 
-/* No child has more of its parent's than the beginning. */
+static void add_grown(int pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/%d-800-0123abcd.rec", pid);
+	make_core_file(&made, path, HERE, RECORD_FIRST_SIZE, 0);
+	make_core_file(&made, path, BEHIND, 4096, RECORD_FIRST_SIZE);
+}
+
+/* gdb sees another pid there than the process does. */
 START_TEST(one_that_has_grown_is_its_own_in_another_pid_namespace)
 {
-	make_core_file(&made, "/tmp/7-800-0123abcd.rec", HERE,
-		       RECORD_FIRST_SIZE, 0);
-	make_core_file(&made, "/tmp/7-800-0123abcd.rec", BEHIND, 4096,
-		       RECORD_FIRST_SIZE);
+	make_core_release(&made);
+	make_core_init(&made, PID);
+	make_core_stopped(&made, TID, SIGSEGV);
+	add_grown(7);
 	only_record();
 	ck_assert_ptr_eq(core_own_record(&core), &core.records[0]);
+}
+END_TEST
+
+START_TEST(one_that_has_grown_is_not_the_childs_of_a_raw_clone)
+{
+	add_grown(7);
+	only_record();
+	ck_assert_ptr_null(core_own_record(&core));
+	make_core_release(&made);
+	make_core_init(&made, PID);
+	make_core_stopped(&made, TID, SIGSEGV);
+	add_grown(1);
+	only_record();
+	ck_assert_ptr_null(core_own_record(&core));
 }
 END_TEST
 
@@ -448,6 +472,7 @@ Suite *core_suite(void)
 	tcase_add_test(tc, the_own_record_is_the_one_of_the_pid);
 	tcase_add_test(tc,
 		       one_that_has_grown_is_its_own_in_another_pid_namespace);
+	tcase_add_test(tc, one_that_has_grown_is_not_the_childs_of_a_raw_clone);
 	tcase_add_test(tc, what_is_no_core_of_this_machine_is_refused);
 	tcase_add_test(tc, a_core_that_names_nobody_is_refused);
 	tcase_add_test(tc, section_0_counts_very_many_segments);
