@@ -16,7 +16,7 @@ endif
 
 # A new .c file in one of these folders needs no line here; one of record/ is
 # the analyzer's, unless it is named as the shim's.
-SHIM_RECORD  := record/writer.c record/escape.c
+SHIM_RECORD  := record/writer.c record/escape.c record/signals.c
 PRELOAD_SRC  := $(wildcard preload/*.c) $(SHIM_RECORD)
 PRELOAD_ASM  := $(wildcard preload/*_x86_64.S)
 ANALYZER_SRC := $(wildcard analyzer/*.c) \
@@ -102,7 +102,8 @@ TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/slots.o %/preload/byname.o \
                                 %/preload/static_libpq.o \
                                 %/preload/execs.o %/preload/connects.o \
-                                %/preload/ending.o %/preload/jails.o, \
+                                %/preload/ending.o %/preload/jails.o \
+                                %/preload/dispositions.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))) \
               $(BUILD)/preload/stubs_x86_64.o)
 $(TESTS): $(TEST_OBJ)
@@ -164,7 +165,7 @@ check-headers: ## each header compiles alone
 	    -x c $$h || exit 1; done
 
 # What the shim may see of record/; rules.h will be the parser of pool rules.
-SHIM_SEES := format.h|settings.def|rules.h|escape.h|writer.h
+SHIM_SEES := format.h|settings.def|rules.h|escape.h|signals.h|writer.h
 READER    := $(filter-out record/format.h $(SHIM_RECORD) $(SHIM_RECORD:.c=.h), \
                $(wildcard record/*.[ch]))
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record/signals.h"
+
 /* Digits up to *ret_end, no sign and no blank; false beyond 64 bits. */
 static bool parse_digits(const char *text, uint64_t *ret_number,
 			 const char **ret_end)
@@ -88,6 +90,12 @@ static bool parse_duration(const char *text, uint64_t *ret_number)
 	return parse_measure(text, units, INT64_MAX / 1000000, ret_number);
 }
 
+static bool parse_signal(const char *text, uint64_t *ret_number)
+{
+	*ret_number = (uint64_t)signals_parse(text);
+	return *ret_number;
+}
+
 static const struct {
 	bool (*parse)(const char *text, uint64_t *ret_number);
 	const char *takes;
@@ -99,6 +107,7 @@ static const struct {
 	[VALUE_SIZE] = { parse_size, "a number of bytes, or with K, M or G" },
 	[VALUE_DURATION] = { parse_duration,
 			     "a number with ms, s, m or h, or forever" },
+	[VALUE_SIGNAL] = { parse_signal, "the name or number of a signal" },
 };
 
 bool value_parse(enum value_kind kind, const char *text, uint64_t *ret_number)

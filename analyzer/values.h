@@ -19,6 +19,7 @@ enum value_kind {
 	VALUE_NUMBER,	/* 0 to 255 */
 	VALUE_SIZE,	/* bytes, at most INT64_MAX */
 	VALUE_DURATION, /* ms; INT64_MAX ns at most, or VALUE_FOREVER */
+	VALUE_SIGNAL,	/* its number; record/signals.h says which may ask */
 };
 
 /* False if `text` is no such value; a path and a list may not be empty. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "record/format.h"
+#include "record/signals.h"
 
 enum setting_id {
 #define SETTING(id, kind, flag, variable, ...) SETTING_##id,
@@ -56,6 +57,14 @@ static uint64_t parse_size(const char *text)
 	else if (*text == 'G' || *text == 'g')
 		size <<= 30;
 	return size;
+}
+
+/* What may not ask does not; without a launcher nobody has refused it. */
+static int parse_signal(const char *text)
+{
+	const int number = signals_parse(text);
+
+	return number && !signals_refusal(number) ? number : 0;
 }
 
 /* Joins two parts of a path; false and "" if they do not fit. */
@@ -110,6 +119,7 @@ void config_read(struct config *out, char *const *environment)
 		out->record_limit = RECORD_MAX_SIZE;
 	out->static_libpq =
 		!strcmp(setting(environment, SETTING_STATIC_LIBPQ), "1");
+	out->signal = parse_signal(setting(environment, SETTING_SIGNAL));
 	out->is_default = !folder[0];
 	if (out->is_default)
 		default_folder(out->folder, sizeof(out->folder), environment);

@@ -17,6 +17,7 @@ struct config {
 	int is_default;	       /* nobody named it: it may have to be made */
 	uint64_t record_limit; /* bytes */
 	bool static_libpq;     /* hook one that is linked into the program */
+	int signal;	       /* that asks for a report; 0 if none does */
 };
 
 /* Takes the constructor's own envp: getenv() may not work that early. */

@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "preload/asking.h"
 #include "preload/departure.h"
 #include "preload/guard.h"
 #include "preload/lifecycle.h"
@@ -100,8 +101,11 @@ static int execute(const struct call *c)
 	guard_enter(&guard);
 	departure_plan(&departure, &c->program, c->environment);
 	departure_log(&departure, &c->program, 0);
+	asking_leave();
 	guard_leave(&guard);
-	return with_changes(c, &departure);
+	with_changes(c, &departure);
+	asking_return();
+	return -1;
 }
 
 /* A child that was started has a pid, by which the log names it. */
@@ -118,14 +122,15 @@ static int spawn(struct call *c)
 		c->pid = &child;
 	guard_enter(&guard);
 	departure_plan(&departure, &c->program, c->environment);
+	asking_leave();
 	guard_leave(&guard);
 	err = with_changes(c, &departure);
-	if (err)
-		return err;
 	guard_enter(&guard);
-	departure_log(&departure, &c->program, *c->pid);
+	asking_return();
+	if (!err)
+		departure_log(&departure, &c->program, *c->pid);
 	guard_leave(&guard);
-	return 0;
+	return err;
 }
 
 static struct program by_path(const char *path)

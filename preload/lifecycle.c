@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/asking.h"
 #include "preload/config.h"
 #include "preload/ending.h"
 #include "preload/guard.h"
@@ -62,6 +63,7 @@ static void begin(char **environment)
 	recording_init(&config, exe);
 	seen_begin();
 	ending_begin();
+	asking_begin(config.signal);
 	pthread_atfork(before_fork, lock_after_fork, after_fork_in_child);
 }
 

@@ -24,7 +24,7 @@ enum { CHILD = 0, THIS_PROCESS = 1, BECOMING = 2 };
  *      needed, RECORD_AHEAD is set in it.
  *   2. `failed` is set once making it was tried in vain; it is not tried again.
  *   3. `parents` is the parent's record as long as this process has none.
- *   4. `made` is set as long as there is a record; anybody may look.
+ *   4. `asked` is NULL until there is a record; anybody may look.
  *   5. `torn` stays so in its children: they have the same memory.
  */
 static struct {
@@ -33,10 +33,10 @@ static struct {
 	struct config config;
 	const char *exe;
 	_Atomic(int) *here;
+	_Atomic(_Atomic(uint32_t) *) asked; /* in the record */
 	pid_t pid;
 	unsigned generation;
 	bool failed, torn;
-	_Atomic(bool) made;
 } recording;
 
 static void log_image(void)
@@ -124,7 +124,7 @@ static void start_anew(void)
 	if (recording.record.header)
 		recording.parents = writer_leave(&recording.record);
 	recording.failed = recording.torn;
-	atomic_store(&recording.made, false);
+	atomic_store(&recording.asked, NULL);
 	mark_process();
 }
 
@@ -206,9 +206,10 @@ static int make_record(void)
 	if (!err)
 		err = writer_create(&recording.record, recording.config.folder,
 				    &process, recording.config.record_limit);
-	atomic_store(&recording.made, !err);
-	if (!err)
+	if (!err) {
+		atomic_store(&recording.asked, &recording.record.header->asked);
 		log_record();
+	}
 	return err;
 }
 
@@ -268,17 +269,36 @@ void recording_unlock(void)
 	lock_give(LOCK_RECORDING);
 }
 
-/* A child by raw clone is not `here`; one by vfork has all but our pid. */
+static bool is_marked(void)
+{
+	return atomic_load_explicit(recording.here, memory_order_acquire) ==
+	       THIS_PROCESS;
+}
+
+/* A child by raw clone is not marked; one by vfork has all but our pid. */
 bool recording_is_own(void)
 {
-	return atomic_load(&recording.made) &&
-	       atomic_load(recording.here) == THIS_PROCESS &&
+	return atomic_load(&recording.asked) && is_marked() &&
 	       recording.pid == getpid();
 }
 
 struct writer *recording_try_lock(void)
 {
 	return lock_try(LOCK_RECORDING) ? &recording.record : NULL;
+}
+
+/* A child that nobody has called the fork handler in has its parent's yet. */
+void recording_ask(void)
+{
+	_Atomic(uint32_t) *asked = atomic_load(&recording.asked);
+
+	if (asked && recording_is_own())
+		atomic_fetch_add(asked, 1);
+}
+
+bool recording_is_borrowed(void)
+{
+	return is_marked() && recording.pid != getpid();
 }
 
 unsigned recording_generation(void)

@@ -62,6 +62,18 @@ void recording_after_fork_in_child(void);
  */
 bool recording_is_torn(void);
 
+/*
+ * A signal asks for a report: counts it in the record, if this process has one;
+ * one without has nothing out.  Callable in any signal handler.
+ */
+void recording_ask(void);
+
+/*
+ * Whether this is a child of vfork(), in its parent's memory: what it changes
+ * there it changes for the parent.  Callable in any signal handler.
+ */
+bool recording_is_borrowed(void);
+
 /* Which process this is: it changes in every child.  Under the lock. */
 unsigned recording_generation(void);
 
