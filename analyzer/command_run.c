@@ -13,8 +13,11 @@
 #include "analyzer/judge.h"
 #include "analyzer/launch.h"
 #include "analyzer/printable.h"
+#include "analyzer/relay.h"
 #include "analyzer/search_path.h"
+#include "analyzer/view.h"
 #include "record/format.h"
+#include "record/signals.h"
 
 struct run {
 	struct options options;
@@ -25,6 +28,22 @@ struct run {
 	const char *could_not; /* why nothing can be kept; NULL if it can */
 	int wait_status;       /* of the program */
 };
+
+static int check_signal(const struct options *o, struct arena *arena,
+			const char **ret_error)
+{
+	const int number = (int)o->values[SETTING_SIGNAL].number;
+	const char *why = signals_refusal(number);
+
+	if (!why)
+		return 0;
+	*ret_error = arena_printf(arena,
+				  "no report can be asked for with %s: it %s; "
+				  "take USR1 or USR2, which the program may "
+				  "use as well",
+				  option_text(o, SETTING_SIGNAL), why);
+	return -EINVAL;
+}
 
 static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 		 const char **ret_error)
@@ -39,7 +58,9 @@ static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 			     "begins with that";
 		return -EINVAL;
 	}
-	err = output_check(o, arena, ret_error);
+	err = check_signal(o, arena, ret_error);
+	if (!err)
+		err = output_check(o, arena, ret_error);
 	if (err)
 		return err;
 	return gate_parse(&run->gate, option_text(o, SETTING_FAIL_ON),
@@ -195,10 +216,22 @@ static int prepare_environment(struct run *run, struct arena *arena,
 	run->environment.folder = run->folder.path;
 	run->environment.limit =
 		option_text(&run->options, SETTING_RECORD_LIMIT);
+	run->environment.signal = option_text(&run->options, SETTING_SIGNAL);
 	run->environment.static_libpq =
 		option_switch(&run->options, SETTING_STATIC_LIBPQ);
 	return environment_prepare(&run->environment, arena, shim,
 				   &run->program, ret_error);
+}
+
+static void show_view(void *data)
+{
+	const struct run *run = data;
+
+	if (run->could_not)
+		fprintf(stderr, "connleak: nothing can be said now: %s\n",
+			run->could_not);
+	else
+		view_print(run->folder.path, stderr);
 }
 
 static int launch_run(struct run *run, struct arena *arena,
@@ -210,6 +243,9 @@ static int launch_run(struct run *run, struct arena *arena,
 		.wait_ms = option_duration_ms(&run->options, SETTING_WAIT),
 		.folder = &run->folder,
 		.environment = run->could_not ? NULL : &run->environment,
+		.signal = (int)run->options.values[SETTING_SIGNAL].number,
+		.view = show_view,
+		.view_data = run,
 	};
 	int err;
 
@@ -238,7 +274,7 @@ int command_run(int argc, char **argv, struct arena *arena,
 		options_help(COMMAND_RUN, stdout);
 		return 0;
 	}
-	launch_prepare();
+	relay_prepare();
 	if (make_folder(&run, arena, ret_error))
 		return STATUS_FAILED;
 	look_at_program(&run, arena);

@@ -30,6 +30,9 @@ int command_doctor(int argc, char **argv, struct arena *arena,
 int output_check(const struct options *options, struct arena *arena,
 		 const char **ret_error) __attribute__((warn_unused_result));
 
+/* On a terminal only, and only for those who have not said no. */
+bool output_wants_colour(FILE *out);
+
 /*
  * Writes the report in every format that was asked for; as text to
  * `fallback` where no --text says otherwise.  Returns 0, or -errno and which

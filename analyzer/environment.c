@@ -126,5 +126,6 @@ bool environment_set(const struct environment *e)
 	return (!e->shim || set_preload(e)) &&
 	       !setenv("CONNLEAK_DIR", e->folder, 1) &&
 	       !setenv("CONNLEAK_RECORD_LIMIT", e->limit, 1) &&
+	       (!e->signal || !setenv("CONNLEAK_SIGNAL", e->signal, 1)) &&
 	       (!e->static_libpq || !setenv("CONNLEAK_STATIC_LIBPQ", "1", 1));
 }

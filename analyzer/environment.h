@@ -22,6 +22,7 @@ struct environment {
 	const char *folder;  /* for the records */
 	const char *link;    /* folder of our own in which `shim` is; or NULL */
 	const char *limit;   /* of a record, as the shim reads it */
+	const char *signal;  /* that asks for a report; or NULL */
 	bool static_libpq;   /* to be hooked */
 };
 

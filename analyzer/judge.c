@@ -72,6 +72,13 @@ static void add_release(struct report *r, struct place *place)
 		r->totals.open_at_end--;
 }
 
+/* What is out in a process that has ended is not out now. */
+static bool is_over(const struct report *r, const struct process *process)
+{
+	return r->viewed_ns && process && process->ended_ns &&
+	       strcmp(process->end, "running") != 0;
+}
+
 static void add_record(struct report *r, struct places *places,
 		       const struct evidence_record *record,
 		       const struct process *process,
@@ -84,6 +91,8 @@ static void add_record(struct report *r, struct places *places,
 
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SITES); i++)
 		places_add_counts(places, reader, i);
+	if (is_over(r, process))
+		return;
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
 		if (!reader_slot(reader, i, &slot) || slot.state == SLOT_FREE)
 			continue;
@@ -129,15 +138,16 @@ static int older(const void *a, const void *b)
 	       (x->acquired_at < y->acquired_at);
 }
 
-static const char *say(struct arena *arena, enum kind_id kind, uint64_t count,
+static const char *say(struct report *r, enum kind_id kind, uint64_t count,
 		       const char *function)
 {
 	const struct kind *row = kind_row(kind);
 
-	return arena_printf(arena, "%llu %s%s%s", (unsigned long long)count,
-			    count == 1 ? row->one : row->many,
-			    function ? "; acquired by " : "",
-			    function ? function : "");
+	return arena_printf(
+		&r->arena, "%llu %s%s%s%s", (unsigned long long)count,
+		count == 1 ? row->one : row->many,
+		r->viewed_ns ? " so far" : "", function ? "; acquired by " : "",
+		function ? function : "");
 }
 
 /* A place may be one where nothing was acquired, if that is not known. */
@@ -178,7 +188,7 @@ static void add_finding(struct report *r, const struct gate *gate,
 	f->function = acquired_by(place);
 	f->stack = place->stack;
 	f->fingerprint = naming_fingerprint(&r->arena, f->kind, &f->stack);
-	f->message = say(&r->arena, kind, f->count, f->function);
+	f->message = say(r, kind, f->count, f->function);
 	f->handles = group->handles;
 	f->handle_count = group->count < REPORT_MAX_HANDLES
 				  ? group->count

@@ -69,7 +69,7 @@ static void add_record(struct report *r, const struct reader *reader)
 				name_of(&r->arena, header->pid,
 					reader_string(reader, header->exe)),
 				what));
-	if (reader_in_flight(reader))
+	if (reader_in_flight(reader) && !r->viewed_ns)
 		judge_add_note(
 			r, header->pid, reader_string(reader, header->exe),
 			arena_printf(&r->arena,
@@ -188,7 +188,7 @@ void judge_gaps(struct report *r, const struct evidence *e,
 				"libpq, so nothing was checked"
 			      : "no process of this run ever loaded "
 				"libpq, so nothing was checked");
-	if (e->unfinished)
+	if (e->unfinished && !r->viewed_ns)
 		judge_add_note(
 			r, 0, NULL,
 			arena_printf(&r->arena,

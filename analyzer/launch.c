@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,21 +13,15 @@
 #include <unistd.h>
 
 #include "analyzer/proc.h"
+#include "analyzer/relay.h"
+#include "analyzer/stamps.h"
 #include "analyzer/unseen.h"
 #include "record/escape.h"
 
-#define SHIM "libconnleak.so"
-
-/* What a process may send to `connleak run` and mean the program. */
-static const int passed_on[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
-				 SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
-#define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
-
-/* What was there before, for the program to find again. */
-static struct {
-	sigset_t mask;
-	struct sigaction child, pipe, size;
-} before;
+#define SHIM	       "libconnleak.so"
+#define NEVER	       UINT64_MAX
+#define VIEW_PAUSE     UINT64_C(20000000) /* ns */
+#define REAPED_AT_ONCE 256
 
 /* NULL if it is not there. */
 static const char *real_path(struct arena *arena, const char *path)
@@ -70,44 +63,13 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void launch_prepare(void)
-{
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-
-	sigaction(SIGPIPE, &ignore, &before.pipe);
-	sigaction(SIGXFSZ, &ignore, &before.size);
-}
-
-/* Signals wait for sigtimedwait(): nothing is interrupted by them. */
-static void hold_signals(sigset_t *set)
-{
-	const struct sigaction fallback = { .sa_handler = SIG_DFL };
-
-	sigemptyset(set);
-	sigaddset(set, SIGCHLD);
-	sigaddset(set, UNSEEN_SIGNAL);
-	for (size_t i = 0; i < PASSED_ON; i++)
-		sigaddset(set, passed_on[i]);
-	sigprocmask(SIG_BLOCK, set, &before.mask);
-	/* If it was ignored, the kernel would reap before we could look. */
-	sigaction(SIGCHLD, &fallback, &before.child);
-}
-
-static void give_back_signals(void)
-{
-	sigaction(SIGCHLD, &before.child, NULL);
-	sigaction(SIGPIPE, &before.pipe, NULL);
-	sigaction(SIGXFSZ, &before.size, NULL);
-	sigprocmask(SIG_SETMASK, &before.mask, NULL);
-}
-
 /* In the child: never returns.  An errno in the pipe says why not. */
 static _Noreturn void become_program(const struct launch *l, int report)
 {
 	int err = ENOMEM;
 
 	if (!l->environment || environment_set(l->environment)) {
-		give_back_signals();
+		relay_give_back();
 		execvp(l->program[0], l->program);
 		err = errno;
 	}
@@ -183,35 +145,98 @@ static void log_end(struct folder *folder, pid_t pid, int status)
 
 /* The tree of processes as far as it is ours to wait for. */
 struct watch {
-	struct folder *folder;
+	const struct launch *launch;
+	struct relay relay;
 	struct unseen *unseen; /* NULL: nothing is kept */
+	struct stamps *stamps; /* NULL: no signal asks */
+	uint64_t view_ns;      /* when to show what is out; or NEVER */
 	pid_t program;
 	bool ended; /* the program itself */
 	bool alone; /* nothing is left to wait for */
 	int status;
 };
 
-/* Takes every child that has ended. */
-static void reap(struct watch *w)
+static void note_end(struct watch *w, pid_t pid, int status)
 {
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		log_end(w->folder, pid, status);
-		if (pid == w->program) {
-			w->ended = true;
-			w->status = status;
-		}
-	}
-	w->alone = pid < 0 && errno == ECHILD;
+	log_end(w->launch->folder, pid, status);
+	if (pid != w->program)
+		return;
+	w->ended = true;
+	w->status = status;
+	relay_ended(&w->relay);
 }
 
-/* The terminal has sent its signals to the program itself already. */
-static void pass_on(const struct watch *w, const siginfo_t *info)
+/*
+ * Takes what has ended, though not for ever: where processes come and go all
+ * the time, signals must still be seen.  True if there may be more.
+ */
+static bool reap(struct watch *w)
 {
-	if (info->si_code != SI_KERNEL)
-		kill(w->program, info->si_signo);
+	unsigned most = REAPED_AT_ONCE;
+	int status;
+	pid_t pid = 1;
+
+	while (most-- && (pid = waitpid(-1, &status,
+					WNOHANG | WUNTRACED | WCONTINUED)) > 0)
+		if (WIFEXITED(status) || WIFSIGNALED(status))
+			note_end(w, pid, status);
+		else if (pid == w->program)
+			relay_changed(&w->relay, status);
+	w->alone = pid < 0 && errno == ECHILD;
+	return pid > 0;
+}
+
+/* A moment later: others may have been asked by the same signal. */
+static void plan_view(struct watch *w)
+{
+	if (w->view_ns == NEVER)
+		w->view_ns = now_ns(CLOCK_MONOTONIC) + VIEW_PAUSE;
+}
+
+static void show_view(struct watch *w)
+{
+	stamps_look(w->stamps);
+	w->view_ns = NEVER;
+	w->launch->view(w->launch->view_data);
+}
+
+/* False where somebody wants an end: what is left is not waited for then. */
+static bool take(struct watch *w, const siginfo_t *info)
+{
+	if (info->si_signo == UNSEEN_SIGNAL)
+		unseen_read(w->unseen);
+	else if (info->si_signo == w->launch->signal)
+		plan_view(w);
+	else if (info->si_signo != SIGCHLD && w->ended && relay_ends(info))
+		return false;
+	else if (info->si_signo != SIGCHLD)
+		relay_take(&w->relay, info);
+	return true;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t next_due(const struct watch *w)
+{
+	const uint64_t look =
+		least(unseen_due(w->unseen), stamps_due(w->stamps));
+
+	return least(least(look, w->view_ns), relay_due(&w->relay));
+}
+
+static void do_what_is_due(struct watch *w, uint64_t now)
+{
+	if (now >= relay_due(&w->relay))
+		relay_look(&w->relay);
+	if (now >= unseen_due(w->unseen))
+		unseen_look(w->unseen);
+	if (now >= stamps_due(w->stamps) && stamps_look(w->stamps))
+		plan_view(w);
+	if (now >= w->view_ns)
+		show_view(w);
 }
 
 static struct timespec until(uint64_t due, uint64_t now)
@@ -225,39 +250,32 @@ static struct timespec until(uint64_t due, uint64_t now)
 }
 
 /* One signal, or what is due; false when nothing more is to be waited for. */
-static bool wait_once(struct watch *w, const sigset_t *set, uint64_t end)
+static bool wait_once(struct watch *w, uint64_t end, bool more)
 {
 	const uint64_t now = now_ns(CLOCK_MONOTONIC);
-	const uint64_t look = unseen_due(w->unseen);
-	const struct timespec left = until(look < end ? look : end, now);
+	const uint64_t due = more ? now : least(next_due(w), end);
+	const struct timespec left = until(due, now);
 	siginfo_t info;
 
 	if (now >= end)
 		return false;
-	if (now >= look)
-		unseen_look(w->unseen);
-	else if (sigtimedwait(set, &info, &left) > 0) {
-		if (info.si_signo == UNSEEN_SIGNAL)
-			unseen_read(w->unseen);
-		else if (info.si_signo != SIGCHLD) {
-			/* What is left is not waited for against a will. */
-			if (w->ended)
-				return false;
-			pass_on(w, &info);
-		}
-	}
+	do_what_is_due(w, now);
+	if (sigtimedwait(&w->relay.held, &info, &left) > 0)
+		return take(w, &info);
 	return true;
 }
 
 /* Until the program has ended and then, for a while, the rest of its tree. */
-static void wait_for_all(struct watch *w, const sigset_t *set, uint64_t wait_ms)
+static void wait_for_all(struct watch *w)
 {
-	uint64_t end = UINT64_MAX;
+	const uint64_t wait_ms = w->launch->wait_ms;
+	uint64_t end = NEVER;
+	bool more;
 
-	for (reap(w); !w->alone; reap(w)) {
-		if (w->ended && end == UINT64_MAX && wait_ms != LAUNCH_FOREVER)
+	for (more = reap(w); !w->alone; more = reap(w)) {
+		if (w->ended && end == NEVER && wait_ms != LAUNCH_FOREVER)
 			end = now_ns(CLOCK_MONOTONIC) + wait_ms * 1000000;
-		if (!wait_once(w, set, end))
+		if (!wait_once(w, end, more))
 			break;
 	}
 	unseen_look(w->unseen);
@@ -285,18 +303,21 @@ static void log_start(const struct launch *l, pid_t pid)
 
 int launch(struct launch *l, int *ret_status)
 {
-	struct watch watch = { .folder = l->folder };
-	sigset_t set;
+	struct watch watch = { .launch = l, .view_ns = NEVER };
 	int err;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	hold_signals(&set);
+	relay_hold(&watch.relay);
 	err = start(l, &watch.program);
 	if (err)
 		return err;
+	watch.relay.program = watch.program;
 	log_start(l, watch.program);
 	watch.unseen = unseen_new(l->folder, watch.program);
-	wait_for_all(&watch, &set, l->wait_ms);
+	if (l->signal && l->folder->path)
+		watch.stamps = stamps_new(l->folder->path);
+	wait_for_all(&watch);
+	stamps_free(watch.stamps);
 	unseen_free(watch.unseen);
 	l->left = false;
 	proc_children(getpid(), log_left, l);

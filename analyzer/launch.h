@@ -3,10 +3,9 @@
  * launch - runs a program under the shim and waits for all that comes of it
  *
  * The launcher is a subreaper: what the program leaves behind becomes its
- * child, and is waited for.  It stands aside otherwise: the terminal's signals
- * reach the program as without it, those that a process sends to the launcher
- * are passed on, and nothing of it (no descriptor, no mask, no disposition) is
- * inherited by the program but its environment variables.
+ * child, and is waited for.  It stands aside otherwise: signals and job control
+ * are as without it (relay.h), and nothing of it (no descriptor, no mask, no
+ * disposition) is inherited by the program but its environment variables.
  */
 #ifndef ANALYZER_LAUNCH_H
 #define ANALYZER_LAUNCH_H
@@ -24,15 +23,11 @@ struct launch {
 	uint64_t wait_ms; /* for descendants; or LAUNCH_FOREVER */
 	struct folder *folder;
 	const struct environment *environment; /* NULL: leave it as it is */
+	int signal; /* asks for a view, and is not passed on; 0: none */
+	void (*view)(void *data); /* prints what is out now */
+	void *view_data;
 	bool left; /* set where something of it is still running */
 };
-
-/*
- * Once, before anything is written: a report into a closed pipe and a log past
- * the file-size limit are errors for us, and not the end.  The program gets
- * its signals as they were.
- */
-void launch_prepare(void);
 
 /*
  * Returns 0 and the program's wait status, or -errno if it could not be

@@ -15,8 +15,7 @@ static const struct format {
 	{ SETTING_JSON, report_json },
 };
 
-/* On a terminal only, and only for those who have not said no. */
-static bool wants_colour(FILE *out)
+bool output_wants_colour(FILE *out)
 {
 	const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
 
@@ -31,7 +30,7 @@ static int write_to(const struct report *report, report_writer *writer,
 	int err;
 
 	if (!strcmp(path, "-"))
-		return writer(report, stdout, wants_colour(stdout));
+		return writer(report, stdout, output_wants_colour(stdout));
 	out = fopen(path, "we");
 	if (!out)
 		return -errno;
@@ -78,7 +77,7 @@ int output_reports(const struct report *report, const struct options *options,
 		else if (id == SETTING_TEXT &&
 			 !option_switch(options, SETTING_QUIET))
 			err = report_text(report, fallback,
-					  wants_colour(fallback));
+					  output_wants_colour(fallback));
 		if (!err)
 			continue;
 		failed = err;

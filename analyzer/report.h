@@ -116,6 +116,8 @@ struct report_totals {
 
 struct report {
 	struct arena arena;
+	uint64_t viewed_ns; /* the program goes on, and this is a look at it at
+			       that moment; 0: the run is over */
 	enum report_status status;
 	struct report_incomplete *incomplete;
 	size_t incomplete_count;

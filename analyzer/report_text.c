@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "analyzer/columns.h"
 #include "analyzer/emit.h"
@@ -40,6 +41,18 @@ const char *text_path(const struct text *t, const char *path)
 	    path[length] == '/')
 		path += length + 1;
 	return text_safe(t, path, NULL);
+}
+
+const char *text_time(const struct text *t, uint64_t ns)
+{
+	const time_t seconds = (time_t)(ns / 1000000000u);
+	struct tm local;
+	char shown[64];
+
+	if (!ns || !localtime_r(&seconds, &local) ||
+	    !strftime(shown, sizeof(shown), "%F %T %Z", &local))
+		return NULL;
+	return arena_strdup(t->arena, shown);
 }
 
 /* What the reader can do about a gap. */
@@ -90,7 +103,7 @@ static void write_incomplete(const struct text *t, enum report_reason reason)
 			write_indented(t, text_safe(t, gap->text, "?"));
 	}
 	write_more(t, count);
-	if (!allowed)
+	if (!allowed && !report->viewed_ns)
 		write_indented(t, advice[reason]);
 	if (count)
 		fputc('\n', t->out);
@@ -121,13 +134,25 @@ static void write_notes(const struct text *t)
 	fputc('\n', t->out);
 }
 
+/* The program's own words stand right above. */
+static void write_title(const struct text *t)
+{
+	const struct report *report = t->report;
+
+	if (report->viewed_ns)
+		fprintf(t->out,
+			"connleak: what is out at %s, while the program goes "
+			"on:\n\n",
+			text_time(t, report->viewed_ns));
+	else if (report->finding_count)
+		fputs("connleak found, the worst first:\n\n", t->out);
+}
+
 static void write_report(const struct text *t)
 {
 	const struct report *report = t->report;
 
-	/* The program's own words stand right above. */
-	if (report->finding_count)
-		fputs("connleak found, the worst first:\n\n", t->out);
+	write_title(t);
 	for (size_t i = 0; i < report->finding_count; i++)
 		text_finding(t, i);
 	text_nameless(t);

@@ -42,6 +42,9 @@ const char *text_safe(const struct text *t, const char *text,
 /* A path as shown: relative if it lies below the current folder. */
 const char *text_path(const struct text *t, const char *path);
 
+/* Local time with its zone, to be compared with a server's log; or NULL. */
+const char *text_time(const struct text *t, uint64_t ns);
+
 /* The block of finding `index`, counted from 0. */
 void text_finding(const struct text *t, size_t index);
 

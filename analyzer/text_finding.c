@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 #include "analyzer/columns.h"
 #include "analyzer/kinds.h"
 #include "analyzer/naming.h"
@@ -152,23 +151,10 @@ static const char *duration(const struct text *t, double seconds)
 			    (int)(hours % 24));
 }
 
-/* Local time with its zone, to be compared with a server's log; or NULL. */
-static const char *local_time(const struct text *t, uint64_t ns)
-{
-	const time_t seconds = (time_t)(ns / 1000000000u);
-	struct tm local;
-	char shown[64];
-
-	if (!ns || !localtime_r(&seconds, &local) ||
-	    !strftime(shown, sizeof(shown), "%F %T %Z", &local))
-		return NULL;
-	return arena_strdup(t->arena, shown);
-}
-
 static const char *acquired(const struct text *t,
 			    const struct report_handle *handle)
 {
-	const char *time = local_time(t, handle->acquired_at);
+	const char *time = text_time(t, handle->acquired_at);
 
 	if (!time || !isfinite(handle->age_s) || handle->age_s < 0)
 		return time;
@@ -246,7 +232,8 @@ static const char *item_of(const struct text *t,
 	return arena_printf(
 		t->arena, "%s%s%s%s", text_safe(t, finding->kind, "?"),
 		finding->class ? ":" : "", text_safe(t, finding->class, ""),
-		finding->gates ? "" : " (does not gate)");
+		finding->gates || t->report->viewed_ns ? ""
+						       : " (does not gate)");
 }
 
 /* A class is explained where it is met first. */

@@ -184,11 +184,13 @@ static const char *outcome(const struct text *t)
 	const char *name = report_status_name(status);
 	const char *counts = bad_counts(t);
 
-	if (status == REPORT_INCOMPLETE && incomplete(t))
+	if (t->report->viewed_ns)
+		name = "so far";
+	else if (status == REPORT_INCOMPLETE && incomplete(t))
 		name = incomplete(t);
 	else if (status == REPORT_CLEAN && counts)
 		name = "nothing gates";
-	if (!counts && nothing_was_checked(t->report))
+	if (!counts && nothing_was_checked(t->report) && !t->report->viewed_ns)
 		return arena_printf(t->arena, "connleak: %s", name);
 	return arena_printf(t->arena, "connleak: %s: %s", name,
 			    counts ? counts : good_counts(t));
@@ -222,7 +224,9 @@ void text_summary(const struct text *t)
 {
 	const enum report_status status = t->report->status;
 	const char *const rest[] = {
-		status == REPORT_FINDINGS ? incomplete(t) : NULL,
+		status == REPORT_FINDINGS || t->report->viewed_ns
+			? incomplete(t)
+			: NULL,
 		notes(t),
 		records(t),
 	};
