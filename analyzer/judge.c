@@ -75,8 +75,7 @@ static void add_release(struct report *r, struct place *place)
 /* What is out in a process that has ended is not out now. */
 static bool is_over(const struct report *r, const struct process *process)
 {
-	return r->viewed_ns && process && process->ended_ns &&
-	       strcmp(process->end, "running") != 0;
+	return r->viewed_ns && process && strcmp(process->end, "running") != 0;
 }
 
 static void add_record(struct report *r, struct places *places,

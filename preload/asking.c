@@ -9,6 +9,7 @@
 #include "preload/scope.h"
 
 #define RESTORER 0x04000000 /* SA_RESTORER: the C library sets it always */
+#define FLAGS	 0xd8000007 /* which the kernel knows; it forgets all others */
 #define MOST	 256	    /* different actions; a program has one or two */
 
 /* An action of the program's; never changed, and never freed. */
@@ -117,6 +118,7 @@ static bool is_same(const struct sigaction *a, const struct sigaction *b)
 /* The program's action as it would come back from the kernel. */
 static void as_given_back(struct sigaction *action)
 {
+	action->sa_flags &= (int)FLAGS;
 	action->sa_flags |= RESTORER;
 	action->sa_restorer = asking.restorer;
 	sigdelset(&action->sa_mask, SIGKILL);

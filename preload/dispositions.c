@@ -20,8 +20,7 @@
 #include "preload/guard.h"
 #include "preload/scope.h"
 
-#define EXPORT	  __attribute__((visibility("default")))
-#define INTERRUPT 0x20000000 /* SA_INTERRUPT: means nothing, and is kept */
+#define EXPORT __attribute__((visibility("default")))
 
 /* In no header, or said to be out of use there. */
 extern int __sigaction(int, const struct sigaction *, struct sigaction *);
@@ -82,8 +81,7 @@ static sighandler_t install_bsd(int number, sighandler_t handler)
 
 static sighandler_t install_sysv(sighandler_t handler)
 {
-	return install(handler, (int)(SA_RESETHAND | SA_NODEFER | INTERRUPT),
-		       NULL);
+	return install(handler, (int)(SA_RESETHAND | SA_NODEFER), NULL);
 }
 
 /* SIG_ERR is refused there, with the right errno. */
