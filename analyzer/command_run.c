@@ -161,6 +161,7 @@ static int judge_run(struct run *run, struct arena *arena,
 	if (output_reports(&report, &run->options, stderr, ret_error)) {
 		*ret_error = arena_strdup(arena, *ret_error);
 		status = STATUS_FAILED;
+		keep = true; /* nobody has read it */
 	}
 	evidence_release(&evidence);
 	arena_release(&report.arena);

@@ -125,14 +125,24 @@ static void pass_on(const struct relay *r, const siginfo_t *info)
 }
 
 /*
+ * What the kernel sends, with a code above 0, is for the terminal's group; but
+ * that the terminal is gone it tells the leader of the session alone.
+ */
+static bool is_for_us_alone(const siginfo_t *info)
+{
+	return info->si_code <= 0 ||
+	       (info->si_signo == SIGHUP && getsid(0) == getpid());
+}
+
+/*
  * SIGCONT has continued us before it is taken.  It came to the whole group as
- * a rule, and is not to come twice.  The kernel's own have a code above 0.
+ * a rule, and is not to come twice.
  */
 void relay_take(struct relay *r, const siginfo_t *info)
 {
 	if (info->si_signo == SIGCONT)
 		r->resumed_ns = now_ns();
-	else if (info->si_code <= 0 && r->program)
+	else if (r->program && is_for_us_alone(info))
 		pass_on(r, info);
 	if (!is_stop(info->si_signo))
 		return;

@@ -28,6 +28,8 @@
 	ROW(reader)       \
 	ROW(directory)    \
 	ROW(snapshot)     \
+	ROW(signals)      \
+	ROW(stamps)       \
 	ROW(log)          \
 	ROW(core)         \
 	ROW(fuzz)         \

@@ -125,7 +125,7 @@ test_signals_that_cannot_ask_are_refused_by_name() {
 	done
 	for name in usr1 SIGHUP 10 QUIT winch RTMIN RTMIN+3 SIGRTMAX-2; do
 		CONNLEAK_SIGNAL=$name expect_status 0 "$CONNLEAK" run \
-			--allow all --quiet true
+			-o run --allow all --quiet true
 	done
 }
 
