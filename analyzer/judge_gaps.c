@@ -163,6 +163,26 @@ static bool add_gaps(struct report *r, const struct evidence_run *run)
 	return any;
 }
 
+/* We cannot close it for them; but a job that hangs should tell why. */
+static void add_holders(struct report *r, const struct log *log)
+{
+	for (size_t i = 0; i < log->count; i++) {
+		const int32_t pid = log->events[i].pid;
+		const char *exe = NULL;
+
+		if (log->events[i].kind != LOG_HOLDS)
+			continue;
+		for (size_t j = 0; j < i; j++)
+			if (log->events[j].kind == LOG_IMAGE &&
+			    log->events[j].pid == pid)
+				exe = log->events[j].exe;
+		judge_add_note(r, pid, exe,
+			       "was left running with our standard output or "
+			       "error open: who waits for the end of that pipe "
+			       "waits for it");
+	}
+}
+
 void judge_gaps(struct report *r, const struct evidence *e,
 		const struct unwatched_list *unwatched, const char *could_not)
 {
@@ -177,8 +197,10 @@ void judge_gaps(struct report *r, const struct evidence *e,
 		judge_add_incomplete(r, REASON_LOST, e->bad[i]);
 	r->totals.lost += e->bad_count + (could_not != NULL);
 	for (size_t i = 0; i < e->run_count; i++) {
-		if (e->runs[i].has_log)
+		if (e->runs[i].has_log) {
 			tried |= add_without_record(r, &e->runs[i]);
+			add_holders(r, &e->runs[i].log);
+		}
 		tried |= add_gaps(r, &e->runs[i]);
 	}
 	if (!tried)

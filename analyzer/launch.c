@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -281,6 +282,22 @@ static void wait_for_all(struct watch *w)
 	unseen_look(w->unseen);
 }
 
+/*
+ * Whoever reads what we write to a pipe, as a CI job does, waits for its end,
+ * and so for all that have it open.
+ */
+static bool holds_pipe(pid_t pid)
+{
+	struct stat about;
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (!fstat(fd, &about) &&
+		    (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode)) &&
+		    proc_has_open(pid, &about))
+			return true;
+	return false;
+}
+
 /* What is still running is judged as it is now: each descendant is named. */
 static void log_left(void *data, pid_t pid)
 {
@@ -288,6 +305,8 @@ static void log_left(void *data, pid_t pid)
 
 	l->left = true;
 	folder_log(l->folder, "left %d", (int)pid);
+	if (holds_pipe(pid))
+		folder_log(l->folder, "holds %d", (int)pid);
 	proc_children(pid, log_left, l);
 }
 

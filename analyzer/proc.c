@@ -123,6 +123,26 @@ bool proc_is_foreign(pid_t pid)
 	return foreign;
 }
 
+bool proc_has_open(pid_t pid, const struct stat *file)
+{
+	struct dirent *entry;
+	struct stat about;
+	bool found = false;
+	char path[64];
+	DIR *files;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	files = opendir(path);
+	if (!files)
+		return false;
+	while (!found && (entry = readdir(files)))
+		found = !fstatat(dirfd(files), entry->d_name, &about, 0) &&
+			about.st_dev == file->st_dev &&
+			about.st_ino == file->st_ino;
+	closedir(files);
+	return found;
+}
+
 bool proc_is_libpq(const char *base)
 {
 	return !strncmp(base, "libpq", 5) &&

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /*
@@ -35,6 +36,9 @@ void proc_name(pid_t pid, char *out, size_t size);
 
 /* Whether its rights are those of another user than ours. */
 bool proc_is_foreign(pid_t pid);
+
+/* Whether this file is open in it; false where that is hidden from us. */
+bool proc_has_open(pid_t pid, const struct stat *file);
 
 struct proc_maps {
 	bool readable;

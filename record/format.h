@@ -73,6 +73,8 @@
  *	end PID TIME exit N             the launcher saw this process end
  *	end PID TIME signal N
  *	left PID                        still running when the launcher went
+ *	holds PID                       the same, and it has the launcher's
+ *	                                standard output or error open
  *	stop TIME                       the launcher has judged the run
  *
  * The tally `run.gaps` is one struct record_gaps, made by the launcher.  Every

@@ -26,8 +26,8 @@ static const struct line {
 	{ "peer", LOG_PEER, "PSA" },	 { "connect", LOG_CONNECT, "PSA" },
 	{ "lost", LOG_LOST, "PSN" },	 { "unseen", LOG_UNSEEN, "PSAE" },
 	{ "static", LOG_STATIC, "PSA" }, { "end", LOG_EXIT, "PTR" },
-	{ "left", LOG_LEFT, "P" },	 { "stop", LOG_STOP, "T" },
-	{ "record", LOG_RECORD, "PSA" },
+	{ "left", LOG_LEFT, "P" },	 { "holds", LOG_HOLDS, "P" },
+	{ "stop", LOG_STOP, "T" },	 { "record", LOG_RECORD, "PSA" },
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 

@@ -28,6 +28,7 @@ enum log_kind {
 	LOG_EXIT,   /* `end ... exit` */
 	LOG_SIGNAL, /* `end ... signal` */
 	LOG_LEFT,
+	LOG_HOLDS,
 	LOG_STOP,
 };
 

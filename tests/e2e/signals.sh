@@ -345,6 +345,21 @@ test_a_descendant_in_a_session_of_its_own_is_waited_for() {
 	[ -e finished ]
 }
 
+test_what_keeps_a_pipe_of_ours_open_is_noted() {
+	local note='left running with our standard output or error open'
+	# shellcheck disable=SC2016 # the inner shell is to say it
+	leak_run --allow all --wait 0s sh -c 'sleep 60 & echo $!' 2>&1 |
+		{ read -r child && echo "$child" >child; }
+	kill "$(<child)"
+	json report.json '.coverage.notes | length' 1
+	json report.json ".coverage.notes[0].why | contains(\"$note\")" true
+	json report.json '.coverage.notes[0].exe | endswith("sleep")' true
+	# Of a file nobody waits for the end.
+	leak_run --allow all --wait 0s sh -c 'sleep 60 & echo $!' >child
+	kill "$(<child)"
+	json report.json '.coverage.notes | length' 0
+}
+
 test_a_resized_window_does_not_end_the_waiting() {
 	start --allow all --quiet --wait 20s -- \
 		sh -c 'echo ready; exec 3<&0; (read line; touch finished) <&3 &'
