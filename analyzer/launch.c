@@ -327,15 +327,19 @@ int launch(struct launch *l, int *ret_status)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	relay_hold(&watch.relay);
+	watch.relay.fellow = fellow_new(l->program);
 	err = start(l, &watch.program);
-	if (err)
+	if (err) {
+		fellow_free(watch.relay.fellow);
 		return err;
+	}
 	watch.relay.program = watch.program;
 	log_start(l, watch.program);
 	watch.unseen = unseen_new(l->folder, watch.program);
 	if (l->signal && l->folder->path)
 		watch.stamps = stamps_new(l->folder->path);
 	wait_for_all(&watch);
+	fellow_free(watch.relay.fellow);
 	stamps_free(watch.stamps);
 	unseen_free(watch.unseen);
 	l->left = false;

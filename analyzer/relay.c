@@ -142,7 +142,8 @@ void relay_take(struct relay *r, const siginfo_t *info)
 {
 	if (info->si_signo == SIGCONT)
 		r->resumed_ns = now_ns();
-	else if (r->program && is_for_us_alone(info))
+	else if (r->program && is_for_us_alone(info) &&
+		 !fellow_had(r->fellow, info))
 		pass_on(r, info);
 	if (!is_stop(info->si_signo))
 		return;

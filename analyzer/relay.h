@@ -4,7 +4,8 @@
  *
  * The launcher stands between a shell and the program, and neither may notice:
  *
- *	what a process sends to the launcher	is passed on
+ *	what a process sends to the launcher	is passed on, unless the whole
+ *						group was sent it (fellow.h)
  *	what the terminal sends			the program has already
  *	Ctrl-Z					the program stops, and has put
  *the terminal in order; then we do
@@ -22,11 +23,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "analyzer/fellow.h"
 
 #define RELAY_NEVER UINT64_MAX
 
 struct relay {
 	pid_t program;
+	struct fellow *fellow;
 	sigset_t held;
 	bool stopped;	     /* the program, by a signal */
 	int stop;	     /* what came to stop us, or 0; and when */

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "analyzer/fellow.h"
 #include "analyzer/proc.h"
 #include "analyzer/sights.h"
 #include "record/format.h"
@@ -212,7 +213,7 @@ static void look_at(struct unseen *u, pid_t pid, uint64_t start)
 
 static void visit(void *data, pid_t pid)
 {
-	const uint64_t start = proc_start(pid);
+	const uint64_t start = fellow_is(pid) ? 0 : proc_start(pid);
 
 	if (start)
 		look_at(data, pid, start);

@@ -266,6 +266,49 @@ test_what_a_process_sends_to_connleak_is_passed_on() {
 	expect_equal "$(tail -n +2 out | tr '\n' ' ')" "${numbers}35 5 15 0 "
 }
 
+# By a process, as a job that is cancelled gets it; then by name alone.
+test_a_signal_to_the_whole_group_reaches_the_program_once() {
+	make_teller
+	set -m # a group of its own
+	start --quiet --allow all -- ./teller
+	set +m
+	kill -USR1 -- "-$launcher"
+	wait_until grep -q '^10 0' out
+	kill -USR2 "$launcher"
+	wait_until grep -q '^12 0' out
+	kill -USR1 "$launcher"
+	wait_until has_come 2 10
+	kill -TERM -- "-$launcher"
+	wait_until has_come 1 15
+	kill -TERM "$launcher"
+	let_go 7
+	expect_equal "$(tail -n +2 out | cut -d' ' -f1 | tr '\n' ' ')" \
+		"10 12 10 15 15 "
+}
+
+has_come() { # TIMES NUMBER
+	[ "$(grep -c "^$2 0" out)" = "$1" ]
+}
+
+fellows() { pgrep -P "$launcher" -x group || true; }
+
+test_the_process_beside_connleak_is_nobody_and_goes_with_it() {
+	local fellow
+	start --quiet --allow all -- sh -c 'echo ready; read line'
+	fellow=$(fellows)
+	expect_equal "$(tr -d '\0' <"/proc/$fellow/cmdline")" "" "its arguments"
+	expect_equal "$(ls "/proc/$fellow/fd")" "" "its descriptors"
+	kill -KILL "$launcher"
+	wait_until [ ! -e "/proc/$fellow" ]
+	let_go 137
+	rm -r run
+	start --quiet --allow all -- sh -c 'echo ready; read line'
+	fellow=$(fellows)
+	let_go 1
+	[ ! -e "/proc/$fellow" ]
+	expect_equal "$(grep -c "^[a-z]* $fellow " run/run.log || true)" 0
+}
+
 # Of a process, T when it is stopped.
 state() { # PID
 	sed -E 's/.*\) (.).*/\1/' "/proc/$1/stat"
