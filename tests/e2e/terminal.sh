@@ -88,8 +88,9 @@ test_ctrl_z_waits_until_the_program_has_put_the_terminal_in_order() {
 test_a_program_that_does_not_stop_at_ctrl_z_goes_on() {
 	local how
 	for how in ignore tell; do
-		typed 0 wait ready send "$ctrl_z" send a wait 'key a' send q \
-			-- "${run[@]}" "$jobs" TSTP=$how
+		typed_to_shell 0 "${run[*]} $jobs TSTP=$how" wait ready \
+			send "$ctrl_z" send a wait 'key a' send q wait 'key q'
+		shown_times Stopped 0
 	done
 	shown_times 'got TSTP' 1
 }
