@@ -14,6 +14,7 @@
 #include "preload/ending.h"
 #include "preload/guard.h"
 #include "preload/loader.h"
+#include "preload/loader_lock.h"
 #include "preload/lock.h"
 #include "preload/modules.h"
 #include "preload/preloads.h"
@@ -64,6 +65,7 @@ static void begin(char **environment)
 	seen_begin();
 	ending_begin();
 	asking_begin(config.signal);
+	loader_lock_find();
 	pthread_atfork(before_fork, lock_after_fork, after_fork_in_child);
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "preload/guard.h"
+#include "preload/loader_lock.h"
 
 static pthread_mutex_t locks[LOCKS] = {
 	[LOCK_LIBPQ] = PTHREAD_MUTEX_INITIALIZER,
@@ -50,6 +51,7 @@ void lock_before_fork(void)
 	guard_enter(&guard);
 	for (int i = 0; i < LOCKS; i++)
 		pthread_mutex_lock(&locks[i]);
+	loader_lock_before_fork();
 	forking = true;
 	guard_leave(&guard);
 }
@@ -60,6 +62,7 @@ void lock_after_fork(void)
 
 	guard_enter(&guard);
 	forking = false;
+	loader_lock_after_fork();
 	for (int i = LOCKS; i-- > 0;)
 		pthread_mutex_unlock(&locks[i]);
 	guard_leave(&guard);
@@ -68,6 +71,7 @@ void lock_after_fork(void)
 void lock_after_fork_in_child(void)
 {
 	forking = false;
+	loader_lock_notice_child();
 	lock_forget();
 }
 

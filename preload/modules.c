@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "preload/elf.h"
+#include "preload/loader_lock.h"
 
 /*
  * Guarded by the callers' lock.
@@ -32,6 +33,7 @@ uint64_t modules_generation(void)
 {
 	uint64_t generation = 0;
 
+	loader_lock_notice_child();
 	dl_iterate_phdr(take_generation, &generation);
 	return generation;
 }

@@ -9,6 +9,7 @@
 #include "preload/elf.h"
 #include "preload/guard.h"
 #include "preload/hash.h"
+#include "preload/loader_lock.h"
 #include "preload/lock.h"
 #include "preload/modules.h"
 
@@ -204,6 +205,7 @@ bool objects_hold(void (*job)(void *data), void *data)
 
 	guard_enter(&guard);
 	lock_take(LOCK_LIBPQ);
+	loader_lock_notice_child();
 	dl_iterate_phdr(run, &hold);
 	lock_give(LOCK_LIBPQ);
 	guard_leave(&guard);

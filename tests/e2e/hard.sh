@@ -15,6 +15,13 @@ test_a_fork_while_threads_are_inside_libpq() {
 	json report.json '.totals | [.connects, .finishes]' '[302,300]'
 }
 
+# dlsym looks at the loader's list, whose lock no fork cares for.
+test_a_fork_while_threads_look_up_names() {
+	hard fork_names
+	expect_equal "$(cat out)" "0 bad"
+	json report.json '.totals | [.connects, .finishes]' '[300,300]'
+}
+
 test_the_first_calls_of_a_child_come_from_many_threads() {
 	hard fork_threads
 	expect_equal "$(cat out)" "0 bad"

@@ -3,12 +3,14 @@
  * hard WAY - what programs do and a shim must survive:
  *
  *	fork		forks 300 times while two threads are inside libpq
+ *	fork_names	forks 300 times while two threads look up names
  *	fork_threads	100 children whose first calls come from eight threads
  *	jump		leaves libpq by siglongjmp from a signal handler
  *	no_descriptor	a child leaks with no descriptor left for a record
  *
  * None of these connections reaches a server.  What hangs ends by SIGALRM.
  */
+#include <dlfcn.h>
 #include <libpq-fe.h>
 #include <link.h>
 #include <pthread.h>
@@ -56,6 +58,35 @@ static void fork_often(void)
 
 		if (!child) {
 			alarm(20);
+			PQfinish(PQconnectStart(FAILING));
+			_exit(0);
+		}
+		wait_for(child);
+	}
+	printf("%d bad\n", bad);
+	fflush(stdout);
+	_exit(bad != 0);
+}
+
+static void *look_up_for_ever(void *unused)
+{
+	for (;;)
+		dlsym(RTLD_DEFAULT, "getpid");
+	return unused;
+}
+
+static void fork_names(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread, NULL, look_up_for_ever, NULL);
+	for (int i = 0; i < 300 && !bad; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			alarm(20);
+			dlsym(RTLD_DEFAULT, "getpid");
 			PQfinish(PQconnectStart(FAILING));
 			_exit(0);
 		}
@@ -168,6 +199,8 @@ int main(int argc, char **argv)
 
 	if (!strcmp(way, "fork"))
 		fork_often();
+	else if (!strcmp(way, "fork_names"))
+		fork_names();
 	else if (!strcmp(way, "fork_threads"))
 		fork_threads();
 	else if (!strcmp(way, "jump"))
