@@ -45,7 +45,7 @@ clients=( # one of PostgreSQL's clients is a line here
 	gcc-multilib musl-tools # programs that another loader loads
 	busybox-static sudo	# tools that cannot be watched
 	# what else may ride along in a program
-	libjemalloc2 libtcmalloc-minimal4 libgoogle-perftools4 libeatmydata1
+	libjemalloc2 libtcmalloc-minimal4 libgoogle-perftools4 libeatmydata1 valgrind
 	clang libclang-rt-dev # and its sanitizers
 )
 

@@ -186,3 +186,17 @@ test_lsan_as_a_preload() {
 	LD_PRELOAD=$lsan watched 23 1 leak_run --fail-on none ./sanitized leak
 	watched 23 1 run_ahead_of "$lsan" ./sanitized leak
 }
+
+# Its stacks are with our frames, and its lines with the process.
+valgrind_of() { # PROGRAM
+	timeout 60 valgrind -q --leak-check=full --error-exitcode=7 "$1" 2>&1 |
+		sed -E '/^==[0-9]+==    /d; s/==[0-9]+==/==/; s/in loss.*//'
+}
+
+test_valgrind() {
+	needs /usr/bin/valgrind valgrind
+	export -f valgrind_of
+	as_without 0 bash -c "valgrind_of '$BUILD/samples/leak_in_loop'"
+	expect_line without 'definitely lost'
+	counts 20 15
+}
