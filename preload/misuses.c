@@ -37,7 +37,7 @@ void misuses_add(struct writer *record, const struct misuse *what,
 	event->flags = what->established ? EVENT_ESTABLISHED : 0;
 	event->stack = stack;
 	event->when_ns = recording_now(record);
-	event->handle = (uintptr_t)what->handle;
+	event->handle = record_handle(what->handle);
 	event->owner_began = what->owner.began;
 	event->owner_pid = what->owner.pid;
 	event->owner_site = what->owner.site;

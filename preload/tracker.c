@@ -73,7 +73,7 @@ static uint64_t hash_handle(uint64_t handle)
 
 static struct place *find(const void *handle)
 {
-	const uint64_t key = (uintptr_t)handle;
+	const uint64_t key = record_handle(handle);
 	struct place *place;
 
 	HASH_FIND_BYHASHVALUE(hh, tracker.by_handle, &key, sizeof(key),
@@ -168,7 +168,7 @@ static void fill(struct writer *record, struct record_slot *slot,
 	slot->kind = (uint8_t)what->kind;
 	slot->state = (uint8_t)what->state;
 	slot->flags = established ? SLOT_EVER_ESTABLISHED : 0;
-	slot->handle = (uintptr_t)what->handle;
+	slot->handle = record_handle(what->handle);
 	slot->acquired_ns = now;
 	slot->established_ns = established ? now : 0;
 	slot->site = site;
@@ -198,7 +198,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 		return;
 	}
 	fill(record, place->slot, what, site);
-	place->handle = (uintptr_t)what->handle;
+	place->handle = record_handle(what->handle);
 	place->kind = what->kind;
 	place->generation = tracker.generation;
 	place->owner.began = record->header->started_mono;
@@ -244,7 +244,7 @@ static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 	ret->kind = misuses_owner_has_ended(&place->owner)
 			    ? EVENT_HEIR_FINISH
 			    : EVENT_FORKED_FINISH;
-	ret->handle = (const void *)(uintptr_t)place->handle;
+	ret->handle = record_handle_address(place->handle);
 	ret->handle_kind = place->kind;
 	ret->owner = place->owner;
 	disinherit(place);
@@ -370,7 +370,7 @@ static bool check_places(struct writer *record)
 
 	HASH_ITER(hh, tracker.by_handle, place, next)
 	{
-		if (find((const void *)(uintptr_t)place->handle) != place)
+		if (find(record_handle_address(place->handle)) != place)
 			return false;
 		if (!is_own(place))
 			continue;

@@ -201,12 +201,27 @@ enum record_slot_state {
 #define SLOT_RESET	      2u /* the attempt under way is a reset */
 #define SLOT_BY_DESIGN	      4u /* the program has said that it keeps it */
 
+/*
+ * How the address of a handle is kept: as no pointer.  Whoever looks through a
+ * process for pointers (valgrind, a heap checker) would find it in the record,
+ * and take a handle that is lost for one that somebody holds.
+ */
+static inline uint64_t record_handle(const void *handle)
+{
+	return ~(uint64_t)(uintptr_t)handle;
+}
+
+static inline const void *record_handle_address(uint64_t kept)
+{
+	return (const void *)(uintptr_t)~kept;
+}
+
 struct record_slot {
 	_Atomic(uint32_t) sequence;
 	uint8_t kind;	/* enum record_handle_kind */
 	uint8_t state;	/* enum record_slot_state */
 	uint16_t flags; /* SLOT_* */
-	uint64_t handle;
+	uint64_t handle; /* record_handle() of it */
 	uint64_t acquired_ns;	 /* since header.started_mono */
 	uint64_t established_ns; /* the same; 0 if never */
 	uint32_t site;
@@ -291,7 +306,7 @@ struct record_event {
 	uint16_t flags;	  /* EVENT_* */
 	uint32_t stack;	  /* site in this record: where; or RECORD_NONE */
 	uint64_t when_ns; /* since header.started_mono */
-	uint64_t handle;
+	uint64_t handle;  /* record_handle() of it */
 	/* The record of the process that acquired it: its header ... */
 	uint64_t owner_began; /* ... has this started_mono */
 	int32_t owner_pid;    /* ... and this pid */

@@ -135,7 +135,7 @@ START_TEST(a_handle_is_out_from_acquire_to_release)
 {
 	acquire(&handles[0]);
 	ck_assert_uint_eq(slots_out(getpid()), 1);
-	ck_assert_uint_eq(out[0].handle, (uintptr_t)&handles[0]);
+	ck_assert_uint_eq(out[0].handle, record_handle(&handles[0]));
 	ck_assert_int_eq(out[0].backend_pid, 42);
 	release(&handles[0]);
 	ck_assert_uint_eq(slots_out(getpid()), 0);
@@ -326,7 +326,8 @@ START_TEST(a_child_of_fork_inherits_no_handle_and_has_its_own_record)
 	if (!child) {
 		acquire(&handles[1]);
 		_exit(slots_out(getpid()) == 1 &&
-				      out[0].handle == (uintptr_t)&handles[1]
+				      out[0].handle ==
+					      record_handle(&handles[1])
 			      ? 0
 			      : 1);
 	}
@@ -385,7 +386,7 @@ START_TEST(to_release_an_inherited_connection_is_wrong_and_no_finish)
 	ck_assert(tracker_check());
 	event = event_of(getpid(), 0);
 	ck_assert_int_eq(event.kind, EVENT_FORKED_FINISH);
-	ck_assert_uint_eq(event.handle, (uintptr_t)&handles[1]);
+	ck_assert_uint_eq(event.handle, record_handle(&handles[1]));
 	ck_assert_int_eq(event.owner_pid, parent);
 	ck_assert_uint_eq(event.owner_site, 0);
 	ck_assert_uint_eq(total(TOTAL_FINISHES), 0);
@@ -447,7 +448,7 @@ START_TEST(a_misuse_that_does_not_fit_is_counted)
 	misuse = (struct misuse){ .handle_kind = HANDLE_CONNECTION };
 	for (int i = 0; i < 100; i++)
 		misuse_at(0xbeef);
-	ck_assert_uint_eq(event_of(getpid(), 63).handle, 0);
+	ck_assert_uint_eq(event_of(getpid(), 63).handle, record_handle(NULL));
 	ck_assert_uint_eq(lost(LOSS_EVENT), 100 - 64);
 }
 END_TEST
@@ -529,6 +530,36 @@ START_TEST(only_the_process_whose_record_it_is_has_it)
 		_exit(recording_is_own());
 	ck_assert_int_eq(status_of(child), 0);
 	ck_assert(recording_is_own());
+}
+END_TEST
+
+/* How often a word is in memory that can be written, but for the stack. */
+static int count_pointers(const char *line, uintptr_t pointer)
+{
+	uintptr_t start, end;
+	int count = 0;
+
+	if (sscanf(line, "%lx-%lx", &start, &end) != 2 ||
+	    !strstr(line, " rw") || strstr(line, "[stack]"))
+		return 0;
+	for (; start < end; start += sizeof(pointer))
+		count += *(volatile uintptr_t *)start == pointer;
+	return count;
+}
+
+START_TEST(a_handle_is_not_pointed_to)
+{
+	char line[4096];
+	FILE *maps;
+	int count = 0;
+
+	begin();
+	acquire(&handles[7777]);
+	maps = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof(line), maps))
+		count += count_pointers(line, (uintptr_t)&handles[7777]);
+	fclose(maps);
+	ck_assert_int_eq(count, 0);
 }
 END_TEST
 
@@ -679,6 +710,7 @@ Suite *tracker_suite(void)
 	tcase_add_test(test, a_grandchild_inherits_from_both);
 	tcase_add_test(test, an_inherited_address_may_come_back_as_our_own);
 	tcase_add_test(test, to_free_an_inherited_cancel_handle_harms_nobody);
+	tcase_add_test(test, a_handle_is_not_pointed_to);
 	tcase_add_test(test, many_threads_lose_and_invent_nothing);
 	tcase_add_test(test,
 		       handles_wander_between_200_threads_at_few_addresses);
