@@ -8,6 +8,7 @@
  */
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,40 @@ static void *execute(void *path)
 	return NULL;
 }
 
+static PGconn *inherited;
+
+/* Of a connection that is the parent's. */
+static void *finish(void *unused)
+{
+	PQfinish(inherited);
+	return unused;
+}
+
+static void use_failing(int number)
+{
+	(void)number;
+	PQfinish(PQconnectdb("port=abc"));
+}
+
+/* Only what the handler needs shows on this stack. */
+static void in_handler(void)
+{
+	static unsigned char stack[SIZE];
+	const stack_t there = { .ss_sp = stack, .ss_size = SIZE };
+	struct sigaction action = { .sa_handler = use_failing,
+				    .sa_flags = SA_ONSTACK };
+	unsigned clean = 0;
+
+	memset(stack, PAINT, SIZE);
+	sigaltstack(&there, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+	while (stack[clean] == PAINT)
+		clean++;
+	printf("handler %u\n", SIZE - clean);
+	fflush(stdout);
+}
+
 static void measure(const char *way, void *(*job)(void *), char *argument)
 {
 	unsigned char *stack = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
@@ -64,14 +99,15 @@ static void measure(const char *way, void *(*job)(void *), char *argument)
 }
 
 /* The first call in a child makes a record, or cannot. */
-static void in_child(const char *way, char *info, rlim_t descriptors)
+static void in_child(const char *way, void *(*job)(void *), char *argument,
+		     rlim_t descriptors)
 {
 	const struct rlimit limit = { descriptors, descriptors };
 	const pid_t child = fork();
 
 	if (!child) {
 		setrlimit(RLIMIT_NOFILE, &limit);
-		measure(way, use, info);
+		measure(way, job, argument);
 		_exit(0);
 	}
 	waitpid(child, NULL, 0);
@@ -88,7 +124,11 @@ int main(void)
 	measure("connected", use, real);
 	measure("again", use, real);
 	measure("execute", execute, path);
-	in_child("child", failing, 100);
-	in_child("no_record", failing, 3);
+	in_child("child", use, failing, 100);
+	in_child("no_record", use, failing, 3);
+	inherited = PQconnectdb("");
+	in_child("inherited", finish, NULL, 100);
+	PQfinish(inherited);
+	in_handler();
 	return 0;
 }
