@@ -316,6 +316,8 @@ static void log_start(const struct launch *l, pid_t pid)
 
 	if (escape_text(exe, sizeof(exe), l->path) <= 0)
 		strcpy(exe, "?");
+	if (proc_space())
+		folder_log(l->folder, "space %u", (unsigned)proc_space());
 	folder_log(l->folder, "start %llu %d %s",
 		   (unsigned long long)now_ns(CLOCK_REALTIME), (int)pid, exe);
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "record/format.h"
+
 #define SHIM	"libconnleak.so"
 #define DELETED " (deleted)"
 
@@ -18,6 +20,23 @@ static FILE *open_file(pid_t pid, const char *name)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	return fopen(path, "re");
+}
+
+/* The kernel's number of the namespace that our pids are of. */
+static uint64_t own_space(void)
+{
+	unsigned long long number = 0;
+	char text[48];
+	const ssize_t length =
+		readlink("/proc/self/ns/pid", text, sizeof(text) - 1);
+
+	text[length > 0 ? length : 0] = 0;
+	return sscanf(text, "pid:[%llu]", &number) == 1 ? number : 0;
+}
+
+uint32_t proc_space(void)
+{
+	return record_space(record_start(1, own_space()));
 }
 
 /* Field 22 of /proc/PID/stat, behind a name that may hold anything. */
@@ -38,7 +57,7 @@ uint64_t proc_start(pid_t pid)
 		   &start) != 1)
 		start = 0;
 	fclose(file);
-	return start;
+	return record_start(start, own_space());
 }
 
 static void visit_list(const char *path, proc_visit *visit, void *data)

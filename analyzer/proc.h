@@ -15,11 +15,13 @@
 #include <sys/types.h>
 
 /*
- * Ticks from the machine's start to that of the process, which together with
- * the pid names it for ever; 0 if it has ended (also when nobody has reaped
- * it).
+ * START of record/format.h, which together with the pid names it for ever; 0 if
+ * it has ended (also when nobody has reaped it).
  */
 uint64_t proc_start(pid_t pid);
+
+/* The namespace that our pids are of, as in START. */
+uint32_t proc_space(void);
 
 /* Calls `visit` for each child of each thread. */
 typedef void proc_visit(void *data, pid_t child);

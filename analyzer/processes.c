@@ -9,22 +9,25 @@
 #define END_UNKNOWN "unknown"
 #define END_RUNNING "running"
 
-static struct process *add(struct processes *p, size_t run, int pid)
+static struct process *add(struct processes *p, size_t run, int pid,
+			   uint32_t space)
 {
 	struct process *new = &p->list[p->count++];
 
 	new->run = run;
 	new->pid = pid;
+	new->space = space;
 	new->end = END_UNKNOWN;
 	return new;
 }
 
 /* The newest one of this pid that has not ended. */
-static struct process *find_open(struct processes *p, size_t run, int pid)
+static struct process *find_open(struct processes *p, size_t run, int pid,
+				 uint32_t space)
 {
 	for (size_t i = p->count; i-- > 0;)
 		if (p->list[i].run == run && p->list[i].pid == pid &&
-		    p->list[i].open)
+		    p->list[i].space == space && p->list[i].open)
 			return &p->list[i];
 	return NULL;
 }
@@ -33,7 +36,8 @@ static struct process *find_open(struct processes *p, size_t run, int pid)
 static struct process *add_image(struct processes *p, size_t run,
 				 const struct log_event *event)
 {
-	struct process *before = find_open(p, run, event->pid);
+	const uint32_t space = record_space(event->start);
+	struct process *before = find_open(p, run, event->pid, space);
 	struct process *new;
 
 	if (before && before->guessed) {
@@ -46,7 +50,7 @@ static struct process *add_image(struct processes *p, size_t run,
 	}
 	if (before)
 		before->open = false;
-	new = add(p, run, event->pid);
+	new = add(p, run, event->pid, space);
 	new->start = event->start;
 	new->began_ns = event->time;
 	new->exe = event->exe;
@@ -56,28 +60,30 @@ static struct process *add_image(struct processes *p, size_t run,
 
 /* The launcher began the program; it may never say so itself. */
 static void add_program(struct processes *p, size_t run,
-			const struct log_event *event, bool unwatched)
+			const struct log_event *event, uint32_t home,
+			bool unwatched)
 {
 	struct process *new;
 
 	for (size_t i = 0; i < p->count; i++)
-		if (p->list[i].run == run && p->list[i].pid == event->pid)
+		if (p->list[i].run == run && p->list[i].pid == event->pid &&
+		    p->list[i].space == home)
 			return;
-	new = add(p, run, event->pid);
+	new = add(p, run, event->pid, home);
 	new->exe = event->exe;
 	new->open = true;
 	new->guessed = !unwatched;
 }
 
 static void add_end(struct processes *p, struct arena *arena, size_t run,
-		    const struct log_event *event)
+		    const struct log_event *event, uint32_t home)
 {
 	const char *how = event->kind == LOG_EXIT ? "exit" : "signal";
-	struct process *process = find_open(p, run, event->pid);
+	struct process *process = find_open(p, run, event->pid, home);
 
 	/* A child of fork(): its record, if it has one, will claim this. */
 	if (!process)
-		process = add(p, run, event->pid);
+		process = add(p, run, event->pid, home);
 	process->end = arena_printf(arena, "%s %d", how, event->number);
 	process->ended_ns = event->time;
 	process->open = false;
@@ -92,12 +98,12 @@ static uint64_t now_ns(void)
 }
 
 static void add_left(struct processes *p, size_t run,
-		     const struct log_event *event)
+		     const struct log_event *event, uint32_t home)
 {
-	struct process *process = find_open(p, run, event->pid);
+	struct process *process = find_open(p, run, event->pid, home);
 
 	if (!process)
-		process = add(p, run, event->pid);
+		process = add(p, run, event->pid, home);
 	process->end = END_RUNNING;
 	process->ended_ns = now_ns();
 }
@@ -106,13 +112,17 @@ static void read_log(struct processes *p, const struct evidence *e, size_t run,
 		     const struct unwatched_list *unwatched)
 {
 	const struct log *log = &e->runs[run].log;
+	uint32_t home = 0; /* the launcher's pids are of this namespace */
 
 	for (size_t i = 0; i < log->count; i++) {
 		const struct log_event *event = &log->events[i];
 
 		switch (event->kind) {
+		case LOG_SPACE:
+			home = (uint32_t)event->number;
+			break;
 		case LOG_START:
-			add_program(p, run, event,
+			add_program(p, run, event, home,
 				    unwatched_by(unwatched, event));
 			break;
 		case LOG_IMAGE:
@@ -126,10 +136,10 @@ static void read_log(struct processes *p, const struct evidence *e, size_t run,
 			break;
 		case LOG_EXIT:
 		case LOG_SIGNAL:
-			add_end(p, e->arena, run, event);
+			add_end(p, e->arena, run, event, home);
 			break;
 		case LOG_LEFT:
-			add_left(p, run, event);
+			add_left(p, run, event, home);
 			break;
 		default: /* nothing about which processes there were */
 			break;
@@ -179,6 +189,7 @@ static struct process *find_fork(struct processes *p, size_t run,
 		struct process *process = &p->list[i];
 
 		if (process->run == run && process->pid == header->pid &&
+		    process->space == record_space(header->start_ticks) &&
 		    !process->began_ns && !process->start &&
 		    process->ended_ns > header->started_ns)
 			return process;
@@ -211,7 +222,8 @@ static void claim(struct processes *p, const struct evidence_record *record)
 	if (!image && !later)
 		process = find_fork(p, record->run, header);
 	if (!process)
-		process = add(p, record->run, header->pid);
+		process = add(p, record->run, header->pid,
+			      record_space(header->start_ticks));
 	process->start = header->start_ticks;
 	process->began_ns = header->started_ns;
 	process->exe = reader_string(record->reader, header->exe);

@@ -19,7 +19,8 @@
 struct process {
 	size_t run, number; /* in the list */
 	int pid;
-	uint64_t start;	   /* ticks since boot */
+	uint64_t start;	   /* START of record/format.h; 0 if unknown */
+	uint32_t space;	   /* the namespace that the pid is of */
 	uint64_t began_ns; /* of the image, since the epoch; 0 if unknown */
 	uint64_t ended_ns; /* 0 if unknown */
 	const char *exe, *end;

@@ -94,6 +94,7 @@ static void read_log(struct finder *f, const struct log *log)
 		case LOG_SIGNAL:
 			f->ends[f->end_count++] = event;
 			break;
+		case LOG_SPACE:
 		case LOG_LEFT:
 		case LOG_STOP:
 			break;

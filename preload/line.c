@@ -40,9 +40,33 @@ void line_number(struct line *line, uint64_t value)
 	line_add(line, digits);
 }
 
+static uint64_t read_digits(const char *at)
+{
+	uint64_t value = 0;
+
+	for (; *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (uint64_t)(*at - '0');
+	return value;
+}
+
+/* The number in what a link of /proc/self leads to, as "pid:[4026531836]". */
+static uint64_t read_link(const char *path)
+{
+	char text[48];
+	const ssize_t length = readlink(path, text, sizeof(text) - 1);
+
+	text[length > 0 ? length : 0] = 0;
+	return read_digits(text + strcspn(text, "0123456789"));
+}
+
+static uint64_t own_space(void)
+{
+	return read_link("/proc/self/ns/pid");
+}
+
 /* What /proc says of a process. */
 struct stat_line {
-	uint64_t start; /* 0 if it says nothing */
+	uint64_t start; /* of record/format.h; 0 if it says nothing */
 	char state;
 };
 
@@ -67,8 +91,8 @@ static struct stat_line read_stat(const char *path)
 		stat.state = at[2];
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
-	for (at = at ? at + 1 : text + length; *at >= '0' && *at <= '9'; at++)
-		stat.start = stat.start * 10 + (uint64_t)(*at - '0');
+	if (at)
+		stat.start = record_start(read_digits(at + 1), own_space());
 	return stat;
 }
 
@@ -85,12 +109,12 @@ uint64_t line_start_ticks(void)
 	return read_stat("/proc/self/stat").start;
 }
 
-/* Where /proc says nothing of ourselves, it says nothing of others. */
+/* A /proc of other pids than ours, or none, says nothing of others. */
 bool line_has_ended(pid_t pid, uint64_t start_ticks)
 {
 	const struct stat_line stat = read_stat_of(pid);
 
-	if (!start_ticks || !line_start_ticks())
+	if (!start_ticks || read_link("/proc/self") != (uint64_t)getpid())
 		return false;
 	return stat.start != start_ticks || stat.state == 'Z' ||
 	       stat.state == 'X';

@@ -41,7 +41,7 @@ char *line_digits(char *out, uint64_t value);
 /* The time of day, in nanoseconds. */
 uint64_t line_now(void);
 
-/* When this process started, in clock ticks since boot; 0 without /proc. */
+/* When this process started: START of record/format.h; 0 without /proc. */
 uint64_t line_start_ticks(void);
 
 /* Whether the process that started then is gone, or a zombie, for certain. */

@@ -42,10 +42,14 @@
  * environment of the process is ever stored.
  *
  * The folder.  A run is a folder with one record per process, named
- * `PID-START-RANDOM.rec` (START is the process's start in clock ticks since
- * boot, RANDOM is 8 hex digits), and the log `run.log`.  A record has the
- * ending `.new` until its header and first segments are whole: one that is
- * left behind belongs to a process that had acknowledged no event yet.
+ * `PID-START-RANDOM.rec` (RANDOM is 8 hex digits), and the log `run.log`.  A
+ * record has the ending `.new` until its header and first segments are whole:
+ * one that is left behind belongs to a process that had acknowledged no event
+ * yet.
+ *
+ * START tells processes of one PID apart: it is the process's start in clock
+ * ticks since boot, and from bit RECORD_SPACE_BITS on the namespace that its
+ * PID is one of, which is 0 for the system's first (record_start()).
  *
  * The log is text, one line per event, appended whole by one write(2); a line
  * of an unknown first word is skipped.  The launcher holds a lock (flock) on
@@ -58,6 +62,8 @@
  * connected to, or `none`.  A REASON is a clause, escaped like an EXE.
  *
  *	connleak 1                      the first line, written by the launcher
+ *	space N                         the namespace of the launcher's own
+ *	                                PIDs, if it is not 0
  *	start TIME PID EXE              the launcher began to run this program
  *	image PID START TIME EXE        the shim was loaded into this process
  *	exec PID START TIME EXE         it is about to execute this file
@@ -102,6 +108,22 @@
 #define RECORD_MAX_SIZE	  (UINT64_C(1) << 30) /* readers refuse larger ones */
 #define RECORD_MAX_FRAMES 128u	     /* of one stack; deeper ones are cut */
 #define RECORD_NONE	  UINT32_MAX /* no site, no server, no module */
+
+#define RECORD_SPACE_BITS  36u
+#define RECORD_FIRST_SPACE 0xeffffffcu /* the kernel's number of it */
+
+/* START; `space` is the kernel's number of the namespace, 0 if unknown. */
+static inline uint64_t record_start(uint64_t ticks, uint64_t space)
+{
+	const uint64_t other = space ? space ^ RECORD_FIRST_SPACE : 0;
+
+	return ticks ? ticks | other << RECORD_SPACE_BITS : 0;
+}
+
+static inline uint32_t record_space(uint64_t start)
+{
+	return (uint32_t)(start >> RECORD_SPACE_BITS);
+}
 
 /* What a segment holds.  The reserved ones have no layout yet. */
 enum record_type {
@@ -158,7 +180,7 @@ struct record_header {
 	uint32_t directory_entry_size;
 	_Atomic(uint32_t) segment_count;
 	int32_t pid;
-	uint64_t start_ticks;  /* of the process, since boot */
+	uint64_t start_ticks;  /* START */
 	uint64_t started_ns;   /* CLOCK_REALTIME when the record began ... */
 	uint64_t started_mono; /* ... CLOCK_MONOTONIC at the same moment */
 	_Atomic(uint64_t) file_size; /* all segments lie below it */

@@ -12,8 +12,8 @@
 /*
  * What a line of each first word consists of.
  *
- *	P  pid			S  start in ticks	T  time
- *	E  exe			N  errno		R  exit N or signal N
+ *	P  pid			S  START		T  time
+ *	E  exe			N  errno or namespace	R  exit N or signal N
  *	A  address, evidence, reason or name
  */
 static const struct line {
@@ -21,13 +21,14 @@ static const struct line {
 	enum log_kind kind;
 	const char *fields;
 } lines[] = {
-	{ "start", LOG_START, "TPE" },	 { "image", LOG_IMAGE, "PSTE" },
-	{ "exec", LOG_EXEC, "PSTE" },	 { "bare", LOG_BARE, "PSTE" },
-	{ "peer", LOG_PEER, "PSA" },	 { "connect", LOG_CONNECT, "PSA" },
-	{ "lost", LOG_LOST, "PSN" },	 { "unseen", LOG_UNSEEN, "PSAE" },
-	{ "static", LOG_STATIC, "PSA" }, { "end", LOG_EXIT, "PTR" },
-	{ "left", LOG_LEFT, "P" },	 { "holds", LOG_HOLDS, "P" },
-	{ "stop", LOG_STOP, "T" },	 { "record", LOG_RECORD, "PSA" },
+	{ "space", LOG_SPACE, "N" },	   { "start", LOG_START, "TPE" },
+	{ "image", LOG_IMAGE, "PSTE" },	   { "exec", LOG_EXEC, "PSTE" },
+	{ "bare", LOG_BARE, "PSTE" },	   { "peer", LOG_PEER, "PSA" },
+	{ "connect", LOG_CONNECT, "PSA" }, { "lost", LOG_LOST, "PSN" },
+	{ "unseen", LOG_UNSEEN, "PSAE" },  { "static", LOG_STATIC, "PSA" },
+	{ "end", LOG_EXIT, "PTR" },	   { "left", LOG_LEFT, "P" },
+	{ "stop", LOG_STOP, "T" },	   { "record", LOG_RECORD, "PSA" },
+	{ "holds", LOG_HOLDS, "P" },
 };
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 

@@ -15,6 +15,7 @@
 #define LOG_MAX_SIZE (UINT64_C(64) << 20) /* a larger file is refused */
 
 enum log_kind {
+	LOG_SPACE,
 	LOG_START,
 	LOG_IMAGE,
 	LOG_EXEC,
@@ -36,8 +37,8 @@ enum log_kind {
 struct log_event {
 	enum log_kind kind;
 	int32_t pid;
-	int32_t number;	  /* exit status, signal or errno */
-	uint64_t start;	  /* ticks since boot, as in the record's name */
+	int32_t number;	  /* exit status, signal, errno or namespace */
+	uint64_t start;	  /* START, as in the record's name */
 	uint64_t time;	  /* nanoseconds since the epoch */
 	const char *exe;  /* as it was: any bytes but NUL */
 	const char *what; /* the ADDRESS, EVIDENCE, REASON or NAME, the same */

@@ -35,7 +35,7 @@ struct writer {
 /* What identifies the process. */
 struct writer_process {
 	int32_t pid;
-	uint64_t start_ticks;
+	uint64_t start_ticks; /* START */
 	const char *exe;
 };
 

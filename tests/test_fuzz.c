@@ -286,6 +286,7 @@ static const char some_log[] =
 	"image 4713 816 1700000000000000002 /usr/bin/python3.11\n"
 	"lost 4713 816 28\n"
 	"future 1 2 3\n"
+	"space 127\n"
 	"exec 4711 42 1700000000000000003 /bin/ls\n"
 	"bare 4711 42 1700000000000000003 /bin/ls\n"
 	"peer 4711 42 unix:/tmp/.s.PGSQL.5432\n"
@@ -304,7 +305,8 @@ static void walk_log(const struct log *log)
 	for (size_t i = 0; i < log->count; i++) {
 		const struct log_event *event = &log->events[i];
 
-		ck_assert((event->pid > 0) == (event->kind != LOG_STOP));
+		ck_assert((event->pid > 0) == (event->kind != LOG_STOP &&
+					       event->kind != LOG_SPACE));
 		if (event->exe)
 			total += sum(event->exe, strlen(event->exe));
 		if (event->what)

@@ -314,6 +314,36 @@ START_TEST(a_pid_used_again_is_another_process)
 }
 END_TEST
 
+/* START of process 5 ticks old in a namespace, as two containers have it. */
+#define IN_SPACE(n) ((UINT64_C(n) << RECORD_SPACE_BITS) + 5)
+
+START_TEST(equal_pids_of_two_namespaces_are_two_processes)
+{
+	char log[400];
+
+	for (uint64_t n = 1; n <= 2; n++) {
+		start_record(7, 100 + n);
+		made.header.start_ticks = n << RECORD_SPACE_BITS | 5;
+		made.header.totals[TOTAL_PEAK_OPEN] = n;
+		make_mark(&made, MARK_EXIT, (int32_t)n);
+		save_record(n == 1 ? "7-1-0.rec" : "7-2-0.rec");
+	}
+	snprintf(log, sizeof(log),
+		 "connleak 1\nspace 3\nstart 9 7 /bin/sh\n"
+		 "image 7 %llu 20 /bin/a\nimage 7 %llu 30 /bin/b\n"
+		 "image 7 %llu 40 /bin/sh\nend 7 500 signal 9\n",
+		 (unsigned long long)IN_SPACE(1),
+		 (unsigned long long)IN_SPACE(2),
+		 (unsigned long long)IN_SPACE(3));
+	scratch_write("run.log", log);
+	judge_scratch();
+	ck_assert_uint_eq(report.process_count, 3);
+	ck_assert_str_eq(end_of(7, 0), "exit 1");
+	ck_assert_str_eq(end_of(7, 1), "exit 2");
+	ck_assert_str_eq(end_of(7, 2), "signal 9");
+}
+END_TEST
+
 START_TEST(a_child_of_fork_has_a_process_of_its_own)
 {
 	start_record(8, 100);
@@ -542,6 +572,7 @@ Suite *judge_suite(void)
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, a_log_tells_how_each_process_ended);
 	tcase_add_test(test, a_pid_used_again_is_another_process);
+	tcase_add_test(test, equal_pids_of_two_namespaces_are_two_processes);
 	tcase_add_test(test, a_child_of_fork_has_a_process_of_its_own);
 	tcase_add_test(test,
 		       the_end_of_a_process_nothing_is_known_of_is_left_out);

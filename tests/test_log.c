@@ -47,6 +47,7 @@ static void refuse(const char *text, const char *clause)
 START_TEST(every_line_of_the_format_is_understood)
 {
 	static const struct log_event wanted[] = {
+		{ LOG_SPACE, 0, 4711, 0, 0, NULL, NULL },
 		{ LOG_START, 7, 0, 0, 100, "/bin/sh", NULL },
 		{ LOG_IMAGE, 8, 0, 55, 101, "/usr/bin/a b", NULL },
 		{ LOG_EXEC, 8, 0, 55, 101, "/bin/a b", NULL },
@@ -63,7 +64,8 @@ START_TEST(every_line_of_the_format_is_understood)
 		{ LOG_STOP, 0, 0, 0, 104, NULL, NULL },
 	};
 
-	read_log(FIRST "start 100 7 /bin/sh\n"
+	read_log(FIRST "space 4711\n"
+		       "start 100 7 /bin/sh\n"
 		       "image 8 55 101 /usr/bin/a\\040b\n"
 		       "exec 8 55 101 /bin/a\\040b\n"
 		       "bare 8 55 101 /bin/c\n"

@@ -283,3 +283,70 @@ test_a_libpq_that_comes_behind_the_wall_is_seen() {
 		--quiet ./late
 	json report.json '.incomplete | map(.reason)' '["no-libpq"]'
 }
+
+# In a pid namespace of its own, by root or by one who is root in there.
+namespaced() { # [OPTION]... COMMAND [ARG]...
+	local become=()
+	[ "$(id -u)" = 0 ] || become=(-r)
+	unshare "${become[@]}" --pid --fork "$@"
+}
+
+needs_namespaces() {
+	namespaced --mount-proc true || skip "no pid namespaces for this user"
+	export -f namespaced
+}
+
+# pid, base name and end of each process
+expect_processes() { # LIST
+	json report.json '.processes | map([.pid, (.exe | split("/") | last),
+		.end]) | sort' "$1"
+}
+
+# The pids are those in the namespace, whatever /proc shows.
+test_a_namespace_of_pids() {
+	local proc
+	needs_namespaces
+	for proc in '' --mount-proc; do
+		expect_status 23 leak_run -- bash -c 'namespaced "$@"' bash \
+			$proc "$BUILD/tests/programs/forks" prefork leaks >out
+		expect_equal "$(cat out)" gone
+		expect_totals '[1,0,1,0]'
+		json report.json '.findings | map([.kind, (.handles |
+			map(.pid))])' \
+			'[["forked-finish",[2,3,4]],["leaked-connection",[1]]]'
+		json report.json '.processes | map(select(.exe |
+			endswith("/forks"))) | map([.pid, .end])' \
+			'[[1,"exit 0"],[2,"exit 0"],[3,"exit 0"],[4,"exit 0"]]'
+	done
+}
+
+test_one_pid_in_two_namespaces_is_two_processes() {
+	needs_namespaces
+	# They begin at once, so that pid and start are often the same.
+	expect_status 23 leak_run -- bash -c '
+		namespaced --mount-proc "$@" & namespaced --mount-proc "$@" &
+		wait' bash "$BUILD/tests/programs/forks" leak
+	expect_totals '[2,0,2,0]'
+	json report.json '.findings | map([.kind, .count, (.handles |
+		map(.pid))])' '[["leaked-connection",2,[1,1]]]'
+	json report.json '.processes | map(select(.exe | endswith("/forks"))) |
+		map([.pid, .end])' '[[1,"exit 0"],[1,"exit 0"]]'
+	expect_line report.txt '^    process  1 forks \(exit 0\)$'
+}
+
+# The launcher is in one namespace, and its pids are those of another as well.
+test_an_end_is_that_of_the_process_in_the_launchers_namespace() {
+	needs_namespaces
+	cat >within <<-'END'
+		exec "$CONNLEAK" run -o run --json report.json --text report.txt -- \
+			bash -c 'namespaced bash -c "\"\$0\" leak; exit 5" "$0"
+				exit $?' "$BUILD/tests/programs/forks"
+	END
+	export CONNLEAK BUILD
+	expect_status 5 namespaced --mount-proc bash ./within
+	expect_totals '[1,0,1,0]'
+	json report.json '.processes | map(select(.exe | endswith("/forks")) |
+		[.pid, .end])' '[[2,"exit 0"]]'
+	json report.json '[.processes[] | select(.pid == 2 and
+		(.exe | endswith("/bash"))) | .end]' '["exit 5"]'
+}
