@@ -332,14 +332,14 @@ int core_read(struct core *c, struct arena *arena, const struct input *in,
 }
 
 /*
- * From outside of the pid namespace a process has another pid than its record
- * says.  Then it must not be a child's that has its parent's mapped: fork()
+ * gdb, outside of the pid namespace that the record names, sees another pid
+ * there.  Then it must not be a child's that has its parent's mapped: fork()
  * leaves it no more than the beginning, a raw clone may leave it all.
  */
 static bool may_be_own(const struct core *c, const struct core_record *record)
 {
-	return !c->by_kernel && record->pid != c->parent &&
-	       record->mapped > RECORD_FIRST_SIZE;
+	return !c->by_kernel && record_space(record->start) &&
+	       record->pid != c->parent && record->mapped > RECORD_FIRST_SIZE;
 }
 
 const struct core_record *core_own_record(const struct core *c)

@@ -67,6 +67,8 @@ static const char *why_missing(struct evidence *e, const struct core *c,
 
 static const char *why_none(struct evidence *e, const struct core *c)
 {
+	const struct core_record *other = c->records;
+
 	if (!c->record_count)
 		return arena_printf(e->arena,
 				    "process %d had no record: it was not "
@@ -76,10 +78,11 @@ static const char *why_none(struct evidence *e, const struct core *c)
 			    "process %d had no record of its own, only that of "
 			    "process %d: it was forked from there and had not "
 			    "used libpq since%s",
-			    c->pid, c->records[0].pid,
-			    c->by_kernel ? ""
-					 : ", or gdb wrote the core from "
-					   "outside of its pid namespace");
+			    c->pid, other->pid,
+			    c->by_kernel || !record_space(other->start)
+				    ? ""
+				    : ", or gdb wrote the core from outside of "
+				      "its pid namespace");
 }
 
 static int refuse(struct evidence *e, const char *path, const char *why,

@@ -3,6 +3,7 @@
  * What analyzer/core.h and core_file.h promise, and evidence.h of cores, on
  * cores and records made by hand.
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,38 +227,48 @@ START_TEST(the_own_record_is_the_one_of_the_pid)
 }
 END_TEST
 
-static void add_grown(int pid)
+/* Of a process that has this pid in that pid namespace. */
+static void add_grown(int pid, uint64_t space)
 {
-	char path[64];
+	char path[80];
 
-	snprintf(path, sizeof(path), "/tmp/%d-800-0123abcd.rec", pid);
+	snprintf(path, sizeof(path), "/tmp/%d-%" PRIu64 "-0123abcd.rec", pid,
+		 record_start(800, space));
 	make_core_file(&made, path, HERE, RECORD_FIRST_SIZE, 0);
 	make_core_file(&made, path, BEHIND, 4096, RECORD_FIRST_SIZE);
+}
+
+static void start_gdbs(void)
+{
+	make_core_release(&made);
+	make_core_init(&made, PID);
+	make_core_stopped(&made, TID, SIGSEGV);
 }
 
 /* gdb sees another pid there than the process does. */
 START_TEST(one_that_has_grown_is_its_own_in_another_pid_namespace)
 {
-	make_core_release(&made);
-	make_core_init(&made, PID);
-	make_core_stopped(&made, TID, SIGSEGV);
-	add_grown(7);
+	start_gdbs();
+	add_grown(7, 4026532000u);
 	only_record();
 	ck_assert_ptr_eq(core_own_record(&core), &core.records[0]);
 }
 END_TEST
 
+static void ck_not_own(int pid, uint64_t space)
+{
+	add_grown(pid, space);
+	only_record();
+	ck_assert_ptr_null(core_own_record(&core));
+}
+
 START_TEST(one_that_has_grown_is_not_the_childs_of_a_raw_clone)
 {
-	add_grown(7);
-	only_record();
-	ck_assert_ptr_null(core_own_record(&core));
-	make_core_release(&made);
-	make_core_init(&made, PID);
-	make_core_stopped(&made, TID, SIGSEGV);
-	add_grown(1);
-	only_record();
-	ck_assert_ptr_null(core_own_record(&core));
+	ck_not_own(7, 4026532000u);
+	start_gdbs();
+	ck_not_own(1, 4026532000u); /* its parent's pid */
+	start_gdbs();
+	ck_not_own(7, 0);
 }
 END_TEST
 
