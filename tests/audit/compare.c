@@ -76,6 +76,12 @@ static bool is_in_place(const struct reader *reader,
 	       frame.offset + module.bias - place < PLACE_SIZE;
 }
 
+/* The journal has addresses. */
+static uint64_t address_of(const struct record_slot *slot)
+{
+	return (uintptr_t)record_handle_address(slot->handle);
+}
+
 /* What no slot can be that was read whole; NULL if it is none of that. */
 static const char *impossible(const struct reader *reader,
 			      const struct record_slot *slot)
@@ -88,7 +94,7 @@ static const char *impossible(const struct reader *reader,
 		return "is of no thread";
 	if (!is_in_place(reader, slot, &journal->threads[n]))
 		return "was acquired in another thread's function";
-	if (!slot->handle || slot->state > SLOT_ESTABLISHED)
+	if (!address_of(slot) || slot->state > SLOT_ESTABLISHED)
 		return "has no handle or no state";
 	if (when < began_ns || when > now_ns())
 		return "was acquired at no time";
@@ -121,7 +127,7 @@ void compare_live(const struct reader *reader)
 		why = impossible(reader, &slot);
 		if (why)
 			wrong("live: slot %u %s", i, why);
-		else if (!add_once(live[thread_of(&slot)], slot.handle))
+		else if (!add_once(live[thread_of(&slot)], address_of(&slot)))
 			wrong("live: too many handles to remember");
 	}
 }
@@ -146,8 +152,9 @@ static unsigned entry_of(const struct account *a,
 {
 	unsigned i = 0;
 
-	while (i < JOURNAL_OUT && (a->thread->out[i].handle != slot->handle ||
-				   a->thread->out[i].kind != kind_of(slot)))
+	while (i < JOURNAL_OUT &&
+	       (a->thread->out[i].handle != address_of(slot) ||
+		a->thread->out[i].kind != kind_of(slot)))
 		i++;
 	return i;
 }
