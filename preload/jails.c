@@ -4,8 +4,8 @@
  * may be another one, or somebody else's.
  *
  * A record grows by being opened again, and none can be made behind them; so
- * both are done ahead.  Groups do not matter to a file that is its owner's
- * alone, and who is not root has nothing to lose.
+ * both are done ahead, where libpq was ever seen.  Groups do not matter to a
+ * file that is its owner's alone, and who is not root has nothing to lose.
  */
 #include <sched.h>
 #include <unistd.h>

@@ -244,9 +244,11 @@ struct writer *recording_lock(void)
 	return &recording.record;
 }
 
+/* A child of a process that has a record will have one, if it goes on so. */
 static void grow_ahead(void)
 {
-	if (!recording.record.header && !recording.failed && !make_record())
+	if (!recording.record.header && recording.parents &&
+	    !recording.failed && !make_record())
 		recording.record.header->flags = RECORD_AHEAD;
 	if (recording.record.header) {
 		forget_parents();

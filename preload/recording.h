@@ -46,8 +46,8 @@ struct writer *recording_try_lock(void);
 
 /*
  * Before a step behind which the record may be out of reach (a jail, the rights
- * of another user): makes it, should it ever be needed, and lets it grow.  What
- * cannot be done is tried again when it is needed.
+ * of another user): lets it grow.  A child of one that has a record has its own
+ * made, should it ever be needed.  What cannot be done is tried again then.
  */
 void recording_grow_ahead(void);
 

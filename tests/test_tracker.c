@@ -464,18 +464,26 @@ static uint32_t flags(void)
 
 START_TEST(a_record_made_ahead_is_none_until_it_is_needed)
 {
+	tracker_begin();
+	recording_grow_ahead();
+	ck_assert_uint_eq(flags(), 0);
+	if (!in_child())
+		return;
 	recording_grow_ahead();
 	ck_assert_uint_eq(flags(), RECORD_AHEAD);
-	if (in_child()) {
-		recording_grow_ahead();
-		ck_assert_uint_eq(flags(), RECORD_AHEAD);
-		_exit(0);
-	}
 	acquire(&handles[0]);
 	ck_assert_uint_eq(flags(), 0);
 	recording_grow_ahead();
 	ck_assert_uint_eq(flags(), 0);
 	ck_assert_uint_eq(slots_out(getpid()), 1);
+	_exit(0);
+}
+END_TEST
+
+START_TEST(without_libpq_nothing_is_made_ahead)
+{
+	recording_grow_ahead();
+	ck_assert(!recording_is_own());
 }
 END_TEST
 
@@ -690,6 +698,7 @@ Suite *tracker_suite(void)
 	tcase_add_test(test,
 		       without_a_folder_nothing_is_kept_and_nothing_breaks);
 	tcase_add_test(test, a_record_made_ahead_is_none_until_it_is_needed);
+	tcase_add_test(test, without_libpq_nothing_is_made_ahead);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("a record that is full");
