@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "preload/elf.h"
+#include "preload/preloads.h"
 #include "preload/scope.h"
 
 #define FRONTS 8 /* other preloads that stand before libpq, as we do */
@@ -239,6 +240,13 @@ const struct libpq *libpq_add(const struct object *object,
 	return copy;
 }
 
+/* It passes on what it is called with, and would have to guess what for. */
+static bool is_other_shim(const struct object *object)
+{
+	return !strcmp(objects_base_name(object->info.dlpi_name),
+		       PRELOADS_SHIM);
+}
+
 /*
  * An object that defines what we hook and is no libpq.  One behind the shim is
  * what the program would call without us; but if a libpq comes before it, that
@@ -248,6 +256,8 @@ static void add_front(const struct object *object, bool reachable)
 {
 	bool defines = false;
 
+	if (is_other_shim(object))
+		return;
 	for (int f = 0; f < LIBPQ_HOOKS; f++) {
 		void *address = elf_symbol(&object->info, names[f]);
 

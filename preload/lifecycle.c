@@ -83,8 +83,11 @@ static bool begin_once(char **environment)
 	guard_enter(&guard);
 	is_first = atomic_compare_exchange_strong(&state, &now, BEGINNING);
 	if (is_first) {
-		/* With the rights of somebody else: neither files nor else. */
-		const bool inert = getauxval(AT_SECURE);
+		/*
+		 * With the rights of somebody else: neither files nor else.
+		 * Behind another shim: that one has counted already.
+		 */
+		const bool inert = getauxval(AT_SECURE) || scope_is_second();
 
 		if (!inert)
 			begin(environment);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "preload/elf.h"
+#include "preload/objects.h"
+#include "preload/preloads.h"
 
 /* Where the linker put the shim. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -64,6 +66,21 @@ void scope_find(void)
 			take(object, scope.libc);
 	}
 	atomic_store_explicit(&scope.found, true, memory_order_release);
+}
+
+/* Another file with the same name: a link to the same one is loaded once. */
+bool scope_is_second(void)
+{
+	struct dl_find_object shim;
+	const struct link_map *object;
+
+	if (_dl_find_object((void *)__ehdr_start, &shim))
+		return false;
+	for (object = shim.dlfo_link_map->l_prev; object;
+	     object = object->l_prev)
+		if (!strcmp(objects_base_name(object->l_name), PRELOADS_SHIM))
+			return true;
+	return false;
 }
 
 system_code *system_next(enum system_function function)

@@ -11,6 +11,8 @@
 #ifndef PRELOAD_SCOPE_H
 #define PRELOAD_SCOPE_H
 
+#include <stdbool.h>
+
 enum system_function {
 #define SYSTEM(name) SYSTEM_##name,
 #include "preload/system.def"
@@ -46,5 +48,8 @@ void *scope_export_of(const void *real);
 
 /* Whether an address lies in the shim itself. */
 int scope_is_shim(const void *address);
+
+/* Whether another connleak's shim stands before us in this process. */
+bool scope_is_second(void);
 
 #endif

@@ -157,3 +157,17 @@ test_a_program_for_another_c_library_is_left_alone() {
 	expect_equal "$(cat out)" unset
 	same -- sh -c './other; ./other'
 }
+
+# As under a connleak that is installed elsewhere, or is a build of its own.
+test_of_two_shims_one_counts() {
+	local other=$PWD/other/libconnleak.so
+	mkdir other
+	cp "$BUILD/libconnleak.so" other/
+	LD_PRELOAD=$other expect_status 23 leak_run "$BUILD/samples/leak_in_loop"
+	json report.json '.totals | [.connects, .finishes]' '[20,15]'
+	# Behind us, what passes on is not taken for what stands before libpq.
+	mkdir ahead
+	LD_PRELOAD=$BUILD/libconnleak.so:$other CONNLEAK_DIR=$PWD/ahead \
+		"$BUILD/samples/leak_in_loop"
+	expect_equal "$(find ahead -type f | wc -l)" 1 files
+}
