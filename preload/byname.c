@@ -73,9 +73,11 @@ __attribute__((visibility("default"))) char *dlerror(void)
  */
 static void *in_place_of(const struct libpq *copy, enum libpq_function function)
 {
+	void *thunk = hooks_thunk(copy, function);
+
 	if (choice_is_everybodys(copy))
 		return libpq_export(function);
-	return hooks_thunk(copy, function);
+	return thunk ? thunk : *(void *const *)&copy->function[function];
 }
 
 static void *instead(void *found)

@@ -206,7 +206,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 #define WAYS(name, returns, params, args, answer)                        \
 	EXPORT returns name params;                                      \
 	WAY(EXPORT, name, ANY_COPY, name, returns, params, args, answer) \
-	LIBPQ_EACH_COPY(THUNK, name, returns, params, args, answer)
+	LIBPQ_EACH_THUNK(THUNK, name, returns, params, args, answer)
 
 #define HOOKED(name, returns, params)                           \
 	static __attribute__((noinline)) returns hooked_##name( \
@@ -304,7 +304,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 #include "preload/hooks.def"
 
 #define ADDRESS(n, name)   (libpq_code *)name##_of_##n,
-#define ROW(name)	   [LIBPQ_##name] = { LIBPQ_EACH_COPY(ADDRESS, name) },
+#define ROW(name)	   [LIBPQ_##name] = { LIBPQ_EACH_THUNK(ADDRESS, name) },
 #define ACQUIRE(name, ...) ROW(name)
 #define RELEASE(name, ...) ROW(name)
 #define ADVANCE(name, ...) ROW(name)
@@ -312,11 +312,15 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 #define RESET(name, ...)   ROW(name)
 #define PASS(name, ...)	   ROW(name)
 
-static libpq_code *const thunks[LIBPQ_HOOKS][LIBPQ_COPIES] = {
+static libpq_code *const thunks[LIBPQ_HOOKS][LIBPQ_THUNKS] = {
 #include "preload/hooks.def"
 };
 
 void *hooks_thunk(const struct libpq *copy, enum libpq_function function)
 {
-	return *(void *const *)&thunks[function][libpq_number(copy)];
+	const unsigned number = libpq_number(copy);
+
+	if (number >= LIBPQ_THUNKS)
+		return NULL;
+	return *(void *const *)&thunks[function][number];
 }

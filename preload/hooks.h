@@ -12,7 +12,11 @@
 
 #include "preload/libpq.h"
 
-/* What to call instead of a copy's function: the hook, knowing its copy. */
+/*
+ * What to call instead of a copy's function: the hook, knowing its copy.  NULL
+ * if too many copies are there: what calls this one past us stays unseen, but
+ * not whom it connects to.
+ */
 void *hooks_thunk(const struct libpq *copy, enum libpq_function function);
 
 #endif

@@ -48,9 +48,11 @@ enum libpq_function {
 /* Any function; called as what it is. */
 typedef void libpq_code(void);
 
-/* Mapped at one time; LIBPQ_EACH_COPY(X, ...) is X(0, ...) X(1, ...) ... */
-#define LIBPQ_COPIES 16
-#define LIBPQ_EACH_COPY(X, ...) \
+#define LIBPQ_COPIES 64 /* mapped at one time; others are not told apart */
+
+/* The first so many have thunks; LIBPQ_EACH_THUNK(X) is X(0) X(1) ... */
+#define LIBPQ_THUNKS 16
+#define LIBPQ_EACH_THUNK(X, ...) \
 	X(0, __VA_ARGS__)       \
 	X(1, __VA_ARGS__)       \
 	X(2, __VA_ARGS__)       \

@@ -19,6 +19,17 @@ static void write_slot(const struct object *object,
 	relocations_write(&object->info, relocation->slot, (uintptr_t)value);
 }
 
+/* A copy that has no thunks is called past us. */
+static void write_thunk(const struct object *object,
+			const struct relocation *relocation,
+			const struct libpq *copy, enum libpq_function function)
+{
+	void *thunk = hooks_thunk(copy, function);
+
+	if (thunk)
+		write_slot(object, relocation, thunk);
+}
+
 /* Bound to a libpq, not to us. */
 static bool repair_bound(const struct object *object,
 			 const struct relocation *relocation)
@@ -30,7 +41,7 @@ static bool repair_bound(const struct object *object,
 
 	if (function == LIBPQ_FUNCTIONS)
 		return false;
-	write_slot(object, relocation, hooks_thunk(copy, function));
+	write_thunk(object, relocation, copy, function);
 	return true;
 }
 
@@ -53,7 +64,7 @@ static void bind_early(const struct object *object,
 		return;
 	copy = object->deep ? choice_nearest(where) : choice_visible(where);
 	if (copy && copy->function[function])
-		write_slot(object, relocation, hooks_thunk(copy, function));
+		write_thunk(object, relocation, copy, function);
 }
 
 /* Bound to us where the program would see NULL. */

@@ -163,7 +163,7 @@ static bool apply(struct static_libpq *s)
 {
 	take_functions(s);
 	objects_hold(add_copy, s);
-	if (!s->copy)
+	if (!s->copy || !hooks_thunk(s->copy, s->patched[0]))
 		return refuse(s, s->patched[0], "too many libpqs are loaded");
 	for (size_t i = 0; i < s->count; i++)
 		*(void **)&s->patches[i].hook =

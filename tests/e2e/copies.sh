@@ -78,6 +78,25 @@ test_pointers_in_static_data_of_the_program() {
 	leaks host:1
 }
 
+# The last ones are found by their callers alone.
+test_more_copies_than_have_thunks() {
+	local part steps=()
+	make_host
+	make_libpq libpq-x.so x
+	make_plugin x libpq-x.so
+	for part in {a..t}; do
+		cp libpq-x.so "libpq-$part.so"
+		patchelf --set-soname "libpq-$part.so" "libpq-$part.so"
+		cp x.so "$part.so"
+		patchelf --replace-needed libpq-x.so "libpq-$part.so" "$part.so"
+		steps+=("load:$part:./$part.so" "do:$part:open")
+	done
+	as_without 0 ./host "${steps[@]}"
+	counts 20 0
+	# And those that are called past us work as without.
+	as_without 0 ./host "${steps[@]/%.so/.so:deep}"
+}
+
 # What is global is everybody's, also of those who brought one along.
 test_a_global_copy_and_a_private_one() {
 	make_two_told
