@@ -39,22 +39,27 @@ uint32_t proc_space(void)
 	return record_space(record_start(1, own_space()));
 }
 
-/* Field 22 of /proc/PID/stat, behind a name that may hold anything. */
+/*
+ * Fields 3, 20 and 22 of /proc/PID/stat, behind a name that may hold anything.
+ * A zombie has ended, and only its parent has not looked yet; unless there are
+ * other threads, which go on when the first one has left.
+ */
 uint64_t proc_start(pid_t pid)
 {
 	unsigned long long start = 0;
-	char line[1024], *at;
+	int threads = 0;
+	char line[1024], state, *at;
 	FILE *file = open_file(pid, "stat");
 
 	if (!file)
 		return 0;
 	at = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	/* A zombie has ended; only its parent has not looked yet. */
-	if (!at || at[2] == 'Z' ||
+	if (!at ||
 	    sscanf(at + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
-		   "%*d %*d %*d %*d %*d %llu",
-		   &start) != 1)
+		   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+		   "%*d %*d %*d %d %*d %llu",
+		   &state, &threads, &start) != 3 ||
+	    (state == 'Z' && threads <= 1))
 		start = 0;
 	fclose(file);
 	return record_start(start, own_space());

@@ -2,6 +2,8 @@
 /* What analyzer/proc.h and sockets.h promise, of the test's own process. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -163,6 +165,40 @@ START_TEST(a_process_that_has_ended_has_no_start)
 }
 END_TEST
 
+static void *stay(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static _Noreturn void leave_to_another_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, stay, NULL);
+	pthread_exit(NULL);
+}
+
+START_TEST(a_process_lives_as_long_as_any_of_its_threads)
+{
+	const pid_t child = fork();
+	siginfo_t info;
+
+	if (!child)
+		leave_to_another_thread();
+	for (int i = 0; i < 100; i++) {
+		ck_assert_uint_ne(proc_start(child), 0);
+		usleep(1000);
+	}
+	kill(child, SIGKILL);
+	ck_assert_int_eq(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT),
+			 0);
+	ck_assert_uint_eq(proc_start(child), 0);
+	waitpid(child, NULL, 0);
+}
+END_TEST
+
 START_TEST(a_process_is_named_by_its_file_or_by_itself)
 {
 	char exe[4096], self[4096] = "", name[32];
@@ -199,6 +235,7 @@ Suite *proc_suite(void)
 	TCase *test = tcase_create("processes");
 
 	tcase_add_test(test, a_process_that_has_ended_has_no_start);
+	tcase_add_test(test, a_process_lives_as_long_as_any_of_its_threads);
 	tcase_add_test(test, a_process_is_named_by_its_file_or_by_itself);
 	tcase_add_test(test, libpq_is_known_by_its_name);
 	suite_add_tcase(suite, test);
