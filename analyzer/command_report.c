@@ -6,7 +6,8 @@
 #include "analyzer/judge.h"
 
 static int judge_paths(const struct options *o, const struct gate *gate,
-		       struct arena *arena, const char **ret_error)
+		       const struct judging *judging, struct arena *arena,
+		       const char **ret_error)
 {
 	struct report report = { .kept = NULL };
 	struct evidence evidence;
@@ -14,14 +15,17 @@ static int judge_paths(const struct options *o, const struct gate *gate,
 
 	arena_init(&report.arena);
 	evidence_init(&evidence, arena);
+	evidence.ended_ns = judging->ended_ns;
 	for (int i = 0; i < o->operand_count; i++)
 		if (evidence_add(&evidence, o->operands[i], ret_error))
 			goto release;
 	if (evidence_settle(&evidence, ret_error))
 		goto release;
 	judge(&report, &evidence, gate, NULL);
+	if (report.status != REPORT_CLEAN)
+		report.kept = judging->kept;
 	status = gate_status(&report, option_number(o, SETTING_EXIT_CODE));
-	if (output_reports(&report, o, stdout, ret_error)) {
+	if (output_reports(&report, o, judging->text, ret_error)) {
 		*ret_error = arena_strdup(arena, *ret_error);
 		status = STATUS_FAILED;
 	}
@@ -31,8 +35,8 @@ release:
 	return status;
 }
 
-int command_report(int argc, char **argv, struct arena *arena,
-		   const char **ret_error)
+int judge_records(int argc, char **argv, const struct judging *judging,
+		  struct arena *arena, const char **ret_error)
 {
 	struct options o;
 	struct gate gate;
@@ -47,5 +51,13 @@ int command_report(int argc, char **argv, struct arena *arena,
 		       option_switch(&o, SETTING_STRICT),
 		       option_text(&o, SETTING_ALLOW), arena, ret_error))
 		return STATUS_FAILED;
-	return judge_paths(&o, &gate, arena, ret_error);
+	return judge_paths(&o, &gate, judging, arena, ret_error);
+}
+
+int command_report(int argc, char **argv, struct arena *arena,
+		   const char **ret_error)
+{
+	const struct judging judging = { .text = stdout };
+
+	return judge_records(argc, argv, &judging, arena, ret_error);
 }

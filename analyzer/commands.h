@@ -8,6 +8,8 @@
 #ifndef ANALYZER_COMMANDS_H
 #define ANALYZER_COMMANDS_H
 
+#include <stdint.h>
+#include <stdio.h>
 #include "analyzer/arena.h"
 #include "analyzer/options.h"
 #include "analyzer/report.h"
@@ -22,6 +24,19 @@ int command_report(int argc, char **argv, struct arena *arena,
 		   const char **ret_error);
 int command_doctor(int argc, char **argv, struct arena *arena,
 		   const char **ret_error);
+int command_watch(int argc, char **argv, struct arena *arena,
+		  const char **ret_error);
+
+/* How command_report.c judges records, for whoever has some to judge. */
+struct judging {
+	FILE *text;	   /* where it goes unless --text says otherwise */
+	const char *kept;  /* the last line names it, unless clean; or NULL */
+	uint64_t ended_ns; /* of processes whose end nobody has told; or 0 */
+};
+
+/* `argv` as of `connleak report`; returns the exit status. */
+int judge_records(int argc, char **argv, const struct judging *judging,
+		  struct arena *arena, const char **ret_error);
 
 /*
  * output.c: whether all files of reports can be written, before hours are

@@ -61,6 +61,7 @@ struct evidence {
 	size_t bad_count;
 	size_t unfinished; /* records whose process had acknowledged nothing */
 	size_t unneeded;   /* made ahead, and empty: they show nothing */
+	uint64_t ended_ns; /* of processes whose end nobody tells; or 0 */
 };
 
 void evidence_init(struct evidence *e, struct arena *arena);

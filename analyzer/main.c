@@ -23,6 +23,7 @@ static const struct command_row {
 	{ "scan", command_later, NULL, NULL },
 	{ "doctor", command_doctor, "PROGRAM [ARG]...",
 	  "what would be seen of this program, and how" },
+	{ "watch", command_watch, NULL, NULL },
 	{ "help", command_help, "[COMMAND]", "what a command takes" },
 };
 #define COMMAND_ROWS (sizeof(commands) / sizeof(commands[0]))

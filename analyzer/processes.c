@@ -238,13 +238,20 @@ static void claim(struct processes *p, const struct evidence_record *record)
 	}
 }
 
-/* Nobody has told of their end since there was none: a run that goes on. */
-static void find_living(struct processes *p)
+/*
+ * Nobody has told of their end since there was none (a run that goes on), or
+ * since nobody was there but one who saw that they were gone.
+ */
+static void find_living(struct processes *p, uint64_t ended_ns)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		struct process *process = &p->list[i];
 
-		if (strcmp(process->end, END_UNKNOWN) || !process->start ||
+		if (strcmp(process->end, END_UNKNOWN))
+			continue;
+		if (!process->ended_ns)
+			process->ended_ns = ended_ns;
+		if (!process->start ||
 		    proc_start(process->pid) != process->start)
 			continue;
 		process->end = END_RUNNING;
@@ -326,7 +333,7 @@ void processes_find(struct processes *p, const struct evidence *e,
 			read_log(p, e, i, unwatched);
 	for (size_t i = 0; i < e->record_count; i++)
 		claim(p, &e->records[i]);
-	find_living(p);
+	find_living(p, e->ended_ns);
 	for (size_t i = 0; i < e->record_count; i++)
 		if (e->records[i].in_core)
 			add_death(p, e->arena, &e->records[i]);
