@@ -120,6 +120,8 @@ void config_read(struct config *out, char *const *environment)
 	out->static_libpq =
 		!strcmp(setting(environment, SETTING_STATIC_LIBPQ), "1");
 	out->signal = parse_signal(setting(environment, SETTING_SIGNAL));
+	out->report_at_exit =
+		!strcmp(setting(environment, SETTING_REPORT), "exit");
 	out->is_default = !folder[0];
 	if (out->is_default)
 		default_folder(out->folder, sizeof(out->folder), environment);

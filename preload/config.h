@@ -18,6 +18,7 @@ struct config {
 	uint64_t record_limit; /* bytes */
 	bool static_libpq;     /* hook one that is linked into the program */
 	int signal;	       /* that asks for a report; 0 if none does */
+	bool report_at_exit;   /* each process is judged when it has ended */
 };
 
 /* Takes the constructor's own envp: getenv() may not work that early. */

@@ -22,6 +22,7 @@
 #include "preload/scope.h"
 #include "preload/seen.h"
 #include "preload/static_libpq.h"
+#include "preload/watcher.h"
 
 enum { UNBORN, BEGINNING, INERT, AT_WORK };
 
@@ -62,6 +63,8 @@ static void begin(char **environment)
 	preloads_forget_runtime(environment);
 	config_read(&config, environment);
 	recording_init(&config, exe);
+	if (config.report_at_exit)
+		watcher_init(environment);
 	seen_begin();
 	ending_begin();
 	asking_begin(config.signal);

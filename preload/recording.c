@@ -14,6 +14,7 @@
 #include "preload/line.h"
 #include "preload/lock.h"
 #include "preload/say.h"
+#include "preload/watcher.h"
 
 /* What `here` says; the kernel wipes it to CHILD in children. */
 enum { CHILD = 0, THIS_PROCESS = 1, BECOMING = 2 };
@@ -36,7 +37,7 @@ static struct {
 	_Atomic(_Atomic(uint32_t) *) asked; /* in the record */
 	pid_t pid;
 	unsigned generation;
-	bool failed, torn;
+	bool failed, torn, has_watcher;
 } recording;
 
 static void log_image(void)
@@ -124,6 +125,7 @@ static void start_anew(void)
 	if (recording.record.header)
 		recording.parents = writer_leave(&recording.record);
 	recording.failed = recording.torn;
+	recording.has_watcher = false;
 	atomic_store(&recording.asked, NULL);
 	mark_process();
 }
@@ -301,6 +303,14 @@ void recording_ask(void)
 bool recording_is_borrowed(void)
 {
 	return is_marked() && recording.pid != getpid();
+}
+
+void recording_judge_later(void)
+{
+	if (!recording.config.report_at_exit || recording.has_watcher)
+		return;
+	recording.has_watcher = true; /* or a line that says why not */
+	watcher_start(recording.config.folder, recording.record.path);
 }
 
 unsigned recording_generation(void)

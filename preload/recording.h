@@ -51,6 +51,12 @@ struct writer *recording_try_lock(void);
  */
 void recording_grow_ahead(void);
 
+/*
+ * Something is in the record that somebody should look at when this process
+ * has ended.  Under the lock.
+ */
+void recording_judge_later(void);
+
 /* The fork handler of the child. */
 void recording_after_fork_in_child(void);
 

@@ -16,6 +16,12 @@ void say_init(void);
 /* `line` with its newline; inside a guard. */
 void say(const char *line, size_t length);
 
+/*
+ * The descriptor that leads there, or another one that does where the program
+ * has put 2 aside for a while (a test runner that captures output); -1: none.
+ */
+int say_descriptor(void);
+
 /* Whether a write of `size` there would end the program with SIGXFSZ. */
 bool say_may_append(int fd, size_t size);
 

@@ -233,6 +233,7 @@ void tracker_acquired(const struct acquisition *what)
 		/* Killed in between: better a finding than a number alone. */
 		enter(record, what);
 		count_connect(record, what);
+		recording_judge_later();
 	}
 	recording_unlock();
 }

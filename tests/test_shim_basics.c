@@ -207,6 +207,16 @@ START_TEST(settings_come_from_the_environment_given)
 }
 END_TEST
 
+START_TEST(a_report_comes_at_the_exit_or_not_at_all)
+{
+	char *asked[] = { "CONNLEAK_REPORT=exit", NULL };
+	char *otherwise[] = { "CONNLEAK_REPORT=1", NULL };
+
+	ck_assert(read_settings(asked).report_at_exit);
+	ck_assert(!read_settings(otherwise).report_at_exit);
+}
+END_TEST
+
 START_TEST(a_relative_folder_lies_below_the_current_one)
 {
 	char *environment[] = { "CONNLEAK_DIR=records", NULL };
@@ -284,6 +294,7 @@ Suite *shim_basics_suite(void)
 	tcase_add_test(test, what_the_log_cannot_take_is_counted);
 	tcase_add_test(test, without_a_tally_nothing_is_counted);
 	tcase_add_test(test, settings_come_from_the_environment_given);
+	tcase_add_test(test, a_report_comes_at_the_exit_or_not_at_all);
 	tcase_add_test(test, a_relative_folder_lies_below_the_current_one);
 	tcase_add_test(test, without_settings_the_defaults_count);
 	tcase_add_test(test, the_default_folder_is_made_for_its_owner_alone);
