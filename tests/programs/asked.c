@@ -5,7 +5,8 @@
  *	hold N		leaks N connections, says "ready", and goes on until
  *			its standard input ends; counts what comes
  *	load WHOSE	four threads connect, others allocate, load and finish,
- *			while the signal comes to each of them, 100 times
+ *			while the signal comes to each of them, 100 times; or
+ *	load WHOSE on	until its standard input ends, without those others
  *	views		what the program is told about its own handlers
  *	ignoring HOW	ignores it, and shows what an executed program ignores
  *
@@ -192,8 +193,17 @@ static void jump_often(void)
 	printf("%d handled, %d bad\n", handled, bad);
 }
 
-static int under_load(const char *whose)
+/* A little later; false when it is enough. */
+static bool goes_on(int times, bool on)
 {
+	struct pollfd input = { .fd = on ? STDIN_FILENO : -1 };
+
+	return poll(&input, 1, 10) <= 0 && (on || times < TIMES);
+}
+
+static int under_load(const char *whose, bool on)
+{
+	const size_t workers = on ? 4 : WORKERS;
 	pthread_t threads[WORKERS];
 
 	if (!strcmp(whose, "jump")) {
@@ -203,15 +213,14 @@ static int under_load(const char *whose)
 	own_handler = strcmp(whose, "none") != 0;
 	if (!strcmp(whose, "late"))
 		signal(SIGUSR1, count);
-	for (size_t i = 0; i < WORKERS; i++)
+	for (size_t i = 0; i < workers; i++)
 		pthread_create(&threads[i], NULL, work[i], NULL);
-	for (int i = 0; i < TIMES; i++) {
-		usleep(10000);
-		for (size_t j = 0; j < WORKERS; j++)
+	for (int i = 0; goes_on(i, on); i++) {
+		for (size_t j = 0; j < workers; j++)
 			pthread_kill(threads[j], SIGUSR1);
 	}
 	done = true;
-	for (size_t i = 0; i < WORKERS; i++)
+	for (size_t i = 0; i < workers; i++)
 		pthread_join(threads[i], NULL);
 	printf("%d handled, %d bad, poll was %sinterrupted\n", handled, bad,
 	       interrupted ? "" : "never ");
@@ -407,7 +416,7 @@ int main(int argc, char **argv)
 		return hold(atoi(how));
 	}
 	if (!strcmp(way, "load"))
-		return under_load(how);
+		return under_load(how, argc > 3);
 	if (!strcmp(way, "views"))
 		return views();
 	if (!strcmp(way, "ignoring"))
