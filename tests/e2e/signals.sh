@@ -180,6 +180,11 @@ test_100_signals_with_a_handler_installed_later() {
 	expect_line out "^$(stamps) handled"
 }
 
+test_handlers_that_two_threads_install_at_the_same_time() {
+	leak_run --signal USR1 --allow all "$asked" install >out 2>err
+	expect_equal "$(cat out)" "0 bad"
+}
+
 test_a_handler_that_jumps_out() {
 	leak_run --signal USR1 "$asked" load jump >out
 	expect_equal "$(cat out)" "100 handled, 0 bad"

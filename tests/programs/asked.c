@@ -8,6 +8,7 @@
  *			while the signal comes to each of them, 100 times; or
  *	load WHOSE on	until its standard input ends, without those others
  *	views		what the program is told about its own handlers
+ *	install		two threads install handlers at the same time
  *	ignoring HOW	ignores it, and shows what an executed program ignores
  *
  * WHOSE handler is it: `none`, `early` (installed before any library's
@@ -26,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -322,6 +324,51 @@ static int views(void)
 	return 0;
 }
 
+/* As the kernel has it, behind the back of the C library. */
+static unsigned long kernel_flags(void)
+{
+	unsigned long action[4] = { 0 }; /* handler, flags, restorer, mask */
+
+	syscall(SYS_rt_sigaction, SIGUSR1, NULL, action, sizeof(action[3]));
+	return action[1];
+}
+
+static pthread_barrier_t barrier;
+
+static void *install_often(void *handler)
+{
+	struct sigaction action = { .sa_handler = count };
+
+	if (handler)
+		action.sa_flags = (int)SA_NODEFER;
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < 20; i++)
+		sigaction(SIGUSR1, &action, NULL);
+	return NULL;
+}
+
+/* Whoever was the last, the kernel and the program agree on it. */
+static int install(void)
+{
+	pthread_barrier_init(&barrier, NULL, 2);
+	for (int i = 0; i < 500; i++) {
+		pthread_t threads[2];
+		struct sigaction now;
+
+		for (int j = 0; j < 2; j++)
+			pthread_create(&threads[j], NULL, install_often,
+				       j ? &barrier : NULL);
+		kill(getpid(), SIGUSR1);
+		for (int j = 0; j < 2; j++)
+			pthread_join(threads[j], NULL);
+		sigaction(SIGUSR1, NULL, &now);
+		bad += !(now.sa_flags & (int)SA_NODEFER) !=
+		       !(kernel_flags() & SA_NODEFER);
+	}
+	printf("%d bad\n", bad);
+	return bad;
+}
+
 static void by_spawn(char **argv)
 {
 	pid_t pid;
@@ -419,6 +466,8 @@ int main(int argc, char **argv)
 		return under_load(how, argc > 3);
 	if (!strcmp(way, "views"))
 		return views();
+	if (!strcmp(way, "install"))
+		return install();
 	if (!strcmp(way, "ignoring"))
 		return ignoring(how);
 	return 2;
