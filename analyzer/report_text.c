@@ -141,7 +141,7 @@ static void write_title(const struct text *t)
 
 	if (report->viewed_ns)
 		fprintf(t->out,
-			"connleak: what is out at %s, while the program goes "
+			"connleak: what is out at %s; the program goes "
 			"on:\n\n",
 			text_time(t, report->viewed_ns));
 	else if (report->finding_count)

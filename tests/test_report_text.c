@@ -85,6 +85,39 @@ START_TEST(notes_are_five_at_most)
 }
 END_TEST
 
+START_TEST(a_view_says_when_and_that_the_program_goes_on)
+{
+	made.report.viewed_ns = UINT64_C(1700000000000000000);
+	ck_assert(says("connleak: what is out at 2023-11-1"));
+	ck_assert(says("; the program goes on:\n\n#1  "));
+	ck_assert(!says("found"));
+	ck_assert(!strncmp(last_line(), "connleak: so far: ", 18));
+}
+END_TEST
+
+START_TEST(a_view_gates_nothing_and_gives_no_advice)
+{
+	made.report.viewed_ns = UINT64_C(1700000000000000000);
+	made.findings[0].gates = false;
+	add_gap(REASON_LOST, "3 lost", false);
+	ck_assert(says("incomplete (lost):\n    3 lost\n\n"));
+	ck_assert(!says("gate"));
+	ck_assert(!says("--record-limit"));
+}
+END_TEST
+
+START_TEST(a_view_where_nothing_was_checked_yet_does_not_judge)
+{
+	clear_findings(REPORT_INCOMPLETE);
+	made.report.viewed_ns = UINT64_C(1700000000000000000);
+	made.report.totals.connects = 0;
+	add_gap(REASON_NO_LIBPQ, NO_LIBPQ, false);
+	ck_assert_str_eq(last_line(),
+			 "connleak: so far: no connection seen, in 1 process; "
+			 "incomplete (no-libpq)");
+}
+END_TEST
+
 static void ck_narrow(void)
 {
 	show(false);
@@ -194,6 +227,16 @@ static void add_gaps_and_notes(Suite *suite)
 	tcase_add_test(tcase, notes_are_five_at_most);
 }
 
+static void add_views(Suite *suite)
+{
+	TCase *tcase = circumstance(suite, "the program goes on");
+
+	tcase_add_test(tcase, a_view_says_when_and_that_the_program_goes_on);
+	tcase_add_test(tcase, a_view_gates_nothing_and_gives_no_advice);
+	tcase_add_test(tcase,
+		       a_view_where_nothing_was_checked_yet_does_not_judge);
+}
+
 static void add_nasty_names(Suite *suite)
 {
 	TCase *tcase = circumstance(suite, "nasty names");
@@ -218,6 +261,7 @@ Suite *report_text_suite(void)
 	Suite *suite = suite_create("report_text");
 
 	add_gaps_and_notes(suite);
+	add_views(suite);
 	add_nasty_names(suite);
 	add_output(suite);
 	return suite;
