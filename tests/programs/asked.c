@@ -19,6 +19,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -333,39 +334,47 @@ static unsigned long kernel_flags(void)
 	return action[1];
 }
 
-static pthread_barrier_t barrier;
+#define ROUNDS 20000
 
-static void *install_often(void *handler)
+/* The round that may begin, and how many are done with theirs. */
+static _Atomic(int) begun, ended;
+
+static void *install_in_each_round(void *with_flag)
 {
 	struct sigaction action = { .sa_handler = count };
 
-	if (handler)
+	if (with_flag)
 		action.sa_flags = (int)SA_NODEFER;
-	pthread_barrier_wait(&barrier);
-	for (int i = 0; i < 20; i++)
+	for (int i = 1; i <= ROUNDS; i++) {
+		while (begun < i)
+			sched_yield();
 		sigaction(SIGUSR1, &action, NULL);
+		ended++;
+	}
 	return NULL;
 }
 
 /* Whoever was the last, the kernel and the program agree on it. */
 static int install(void)
 {
-	pthread_barrier_init(&barrier, NULL, 2);
-	for (int i = 0; i < 500; i++) {
-		pthread_t threads[2];
-		struct sigaction now;
+	pthread_t threads[2];
+	struct sigaction now;
 
-		for (int j = 0; j < 2; j++)
-			pthread_create(&threads[j], NULL, install_often,
-				       j ? &barrier : NULL);
-		kill(getpid(), SIGUSR1);
-		for (int j = 0; j < 2; j++)
-			pthread_join(threads[j], NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, install_in_each_round,
+			       i ? &now : NULL);
+	while (begun < ROUNDS) {
+		begun++;
+		while (ended < 2 * begun)
+			sched_yield();
 		sigaction(SIGUSR1, NULL, &now);
 		bad += !(now.sa_flags & (int)SA_NODEFER) !=
 		       !(kernel_flags() & SA_NODEFER);
 	}
-	printf("%d bad\n", bad);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	kill(getpid(), SIGUSR1);
+	printf("%d bad, %d handled\n", bad, handled);
 	return bad;
 }
 
