@@ -350,8 +350,8 @@ START_TEST(a_variable_of_something_not_built_yet_is_refused)
 	setenv("CONNLEAK_SARIF", "x", 1);
 	ck_refused(REPORT("p"), "CONNLEAK_SARIF is not built yet");
 	unsetenv("CONNLEAK_SARIF");
-	setenv("CONNLEAK_SIGNAL", "USR1", 1);
-	ck_refused(RUN("prog"), "CONNLEAK_SIGNAL is not built yet");
+	setenv("CONNLEAK_HOOKS", "x", 1);
+	ck_refused(RUN("prog"), "CONNLEAK_HOOKS is not built yet");
 }
 END_TEST
 
