@@ -67,14 +67,24 @@ static uint64_t own_space(void)
 /* What /proc says of a process. */
 struct stat_line {
 	uint64_t start; /* of record/format.h; 0 if it says nothing */
+	uint64_t threads;
 	char state;
 };
+
+/* Field `number`, of which `at` is the end of the second; or NULL. */
+static const char *field(const char *at, int number)
+{
+	for (int n = 2; at && n < number; n++)
+		at = strchr(at + 1, ' ');
+	return at ? at + 1 : NULL;
+}
 
 /* `path` is the name of its file. */
 static struct stat_line read_stat(const char *path)
 {
 	struct stat_line stat = { 0 };
-	char text[1024], *at;
+	const char *name_end;
+	char text[1024];
 	ssize_t length = -1;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -85,14 +95,13 @@ static struct stat_line read_stat(const char *path)
 	if (length <= 0)
 		return stat;
 	text[length] = 0;
-	/* The name, second, may hold anything; the time is field 22. */
-	at = strrchr(text, ')');
-	if (at && at[1])
-		stat.state = at[2];
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		stat.start = record_start(read_digits(at + 1), own_space());
+	name_end = strrchr(text, ')'); /* it may hold anything */
+	if (!field(name_end, 22))
+		return stat;
+	stat.state = *field(name_end, 3);
+	stat.threads = read_digits(field(name_end, 20));
+	stat.start =
+		record_start(read_digits(field(name_end, 22)), own_space());
 	return stat;
 }
 
@@ -116,8 +125,9 @@ bool line_has_ended(pid_t pid, uint64_t start_ticks)
 
 	if (!start_ticks || read_link("/proc/self") != (uint64_t)getpid())
 		return false;
-	return stat.start != start_ticks || stat.state == 'Z' ||
-	       stat.state == 'X';
+	/* Its first thread may have left, and others go on. */
+	return stat.start != start_ticks || stat.state == 'X' ||
+	       (stat.state == 'Z' && stat.threads <= 1);
 }
 
 static void begin(struct line *line, const char *word, pid_t pid,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* preload/memory.h, guard.h, lock.h and config.h */
+/* preload/memory.h, guard.h, lock.h, line.h and config.h */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "preload/config.h"
 #include "preload/gaps.h"
 #include "preload/guard.h"
+#include "preload/line.h"
 #include "preload/lock.h"
 #include "preload/memory.h"
 #include "tests/scratch.h"
@@ -264,6 +266,80 @@ START_TEST(a_default_folder_that_is_a_link_is_not_trusted)
 }
 END_TEST
 
+static void *wait_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static void leave_first_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, wait_for_ever, NULL);
+	pthread_exit(NULL);
+}
+
+/* A child that says when it started and goes on by `body`, or ends. */
+static pid_t start_child(uint64_t *ret_start, void (*body)(void))
+{
+	pid_t child;
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	child = fork();
+	if (!child) {
+		*ret_start = line_start_ticks();
+		if (write(ends[1], ret_start, sizeof(*ret_start)) < 0 || !body)
+			_exit(0);
+		body();
+	}
+	ck_assert_int_eq(read(ends[0], ret_start, sizeof(*ret_start)),
+			 sizeof(*ret_start));
+	close(ends[0]);
+	close(ends[1]);
+	return child;
+}
+
+START_TEST(who_has_ended_is_known_for_certain)
+{
+	const uint64_t own = line_start_ticks();
+	uint64_t start;
+	pid_t child;
+
+	ck_assert(!line_has_ended(getpid(), own));
+	ck_assert(line_has_ended(getpid(), own + 1)); /* another one had it */
+	ck_assert(!line_has_ended(getpid(), 0));
+	child = start_child(&start, NULL);
+	waitid(P_PID, (id_t)child, NULL, WEXITED | WNOWAIT);
+	ck_assert(line_has_ended(child, start));
+	waitpid(child, NULL, 0);
+	ck_assert(line_has_ended(child, start));
+}
+END_TEST
+
+START_TEST(who_has_lost_its_first_thread_lives)
+{
+	char path[64], state = 0;
+	uint64_t start;
+	const pid_t child = start_child(&start, leave_first_thread);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)child);
+	while (state != 'Z') {
+		usleep(1000);
+		file = fopen(path, "r");
+		ck_assert_ptr_nonnull(file);
+		ck_assert_int_eq(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+		fclose(file);
+	}
+	ck_assert(!line_has_ended(child, start));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+END_TEST
+
 Suite *shim_basics_suite(void)
 {
 	Suite *suite = suite_create("shim_basics");
@@ -287,6 +363,11 @@ Suite *shim_basics_suite(void)
 		a_lock_that_nobody_gives_back_is_not_waited_for_at_the_end);
 	tcase_add_test(test,
 		       between_the_fork_handlers_all_locks_are_the_threads_own);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("line");
+	tcase_add_test(test, who_has_ended_is_known_for_certain);
+	tcase_add_test(test, who_has_lost_its_first_thread_lives);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("config");
