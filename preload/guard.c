@@ -11,12 +11,12 @@ static _Thread_local unsigned depth;
 
 void guard_enter(struct guard *g)
 {
-	static const uint64_t all = ~(uint64_t)0;
+	static const uint64_t most = ~((uint64_t)1 << (SIGSYS - 1));
 
 	g->error = errno;
 	g->signals = 0;
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &g->signals,
-		sizeof(all));
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &most, &g->signals,
+		sizeof(most));
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &g->cancel_state);
 	depth++;
 }

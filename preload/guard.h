@@ -9,6 +9,9 @@
  * and write are cancellation points.  The program's own libpq call is never
  * made inside: there everything is as without us.
  *
+ * SIGSYS stays as it is.  A sandbox may have system calls made by a handler for
+ * it, and the kernel ends a program that is sent one by a trap and blocks it.
+ *
  * What the shim calls in between may be another preload's, which may call the
  * shim: a hook that finds itself inside passes its call on, since this thread
  * may have our locks.

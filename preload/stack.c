@@ -52,16 +52,21 @@ struct walk {
 };
 
 /*
- * Asks the kernel to block the signals of a mask that lies there: inside a
- * guard all are blocked, so that nothing comes of it but EFAULT where it cannot
- * be read.  No sandbox that lets a program live forbids this call, and nobody
- * who looks on (strace, valgrind) takes it for a mistake of the program.
+ * Asks the kernel to block the signals of a mask that lies there: EFAULT where
+ * it cannot be read.  Else it is taken back, though inside a guard all are
+ * blocked, but for SIGSYS.  No sandbox that lets a program live forbids this
+ * call, and nobody who looks on (strace, valgrind) takes it for a mistake of
+ * the program.
  */
 static bool can_read(uintptr_t address)
 {
 	const uintptr_t word = address & ~(uintptr_t)7;
+	uint64_t before;
 
-	return !syscall(SYS_rt_sigprocmask, SIG_BLOCK, word, NULL, 8);
+	if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, word, &before, 8))
+		return false;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
+	return true;
 }
 
 /* A stack without unwind information may lead anywhere: never follow it. */

@@ -98,6 +98,28 @@ static void *cancelled(void *reached)
 	return NULL;
 }
 
+/* The kernel would end us if it were blocked. */
+START_TEST(a_trap_of_a_sandbox_is_handled_inside_a_guard)
+{
+	struct guard guard;
+	sigset_t set;
+
+	signal(SIGSYS, catch);
+	guard_enter(&guard);
+	raise(SIGSYS);
+	ck_assert_int_eq(caught, SIGSYS);
+	guard_leave(&guard);
+	caught = 0;
+	sigemptyset(&set);
+	sigaddset(&set, SIGSYS);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	raise(SIGSYS);
+	guard_enter(&guard);
+	ck_assert_int_eq(caught, 0);
+	guard_leave(&guard);
+}
+END_TEST
+
 START_TEST(a_thread_is_cancelled_after_the_guard_and_not_inside)
 {
 	pthread_t thread;
@@ -355,6 +377,7 @@ Suite *shim_basics_suite(void)
 		       inside_a_guard_no_handler_runs_and_errno_comes_back);
 	tcase_add_test(test,
 		       a_thread_is_cancelled_after_the_guard_and_not_inside);
+	tcase_add_test(test, a_trap_of_a_sandbox_is_handled_inside_a_guard);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("lock");

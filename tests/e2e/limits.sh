@@ -55,6 +55,15 @@ test_without_a_free_descriptor_no_record_grows() { loses_some full nofile:16; }
 test_without_any_memory_nothing_is_kept() { handles=501 loses_some as:0; }
 test_16_descriptors_are_enough() { keeps_all nofile:16; }
 
+# A sandbox that makes the calls itself: in a handler, wherever they come from.
+test_a_call_that_a_handler_makes_is_a_call_that_fails() {
+	local call
+	for call in open allocate map; do loses_some trap:$call; done
+	for call in truncate rename random advise trace; do
+		keeps_all trap:$call
+	done
+}
+
 # All that was asked of the kernel was asked before the program began.
 test_while_there_is_room_no_file_is_touched() {
 	run_confined few kill:open kill:allocate kill:truncate \

@@ -6,6 +6,7 @@
  *
  *	CALL		a system call that fails from here on (see the table)
  *	kill:CALL	the same, but to call it is death by SIGSYS
+ *	trap:CALL	the same, but a handler of SIGSYS lets it fail
  *	nofile:N	that many descriptors
  *	full		descriptors: all that are left are in use
  *	fsize:N		files of that many bytes
@@ -19,6 +20,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* Only with one of `bits` in its fourth argument, if there are any. */
@@ -68,16 +71,23 @@ static void fail(const char *what)
 	BPF_STMT(BPF_LD | BPF_ABS, \
 		 (unsigned)offsetof(struct seccomp_data, member))
 
-static void forbid_one(const struct call *call, int kill)
+static unsigned action_for(const struct call *call, const char *how)
 {
-	const unsigned error =
-		SECCOMP_RET_ERRNO | ((unsigned)call->error & SECCOMP_RET_DATA);
+	if (!strcmp(how, "kill"))
+		return SECCOMP_RET_KILL_PROCESS;
+	if (!strcmp(how, "trap"))
+		return SECCOMP_RET_TRAP;
+	return SECCOMP_RET_ERRNO | ((unsigned)call->error & SECCOMP_RET_DATA);
+}
+
+static void forbid_one(const struct call *call, const char *how)
+{
 	struct sock_filter filter[] = {
 		LOAD(nr),
 		BPF_JUMP(BPF_JMP | BPF_JEQ, call->number, 0, 3),
 		LOAD(args[3]),
 		BPF_JUMP(BPF_JMP | BPF_JSET, call->bits, 0, !!call->bits),
-		BPF_STMT(BPF_RET, kill ? SECCOMP_RET_KILL_PROCESS : error),
+		BPF_STMT(BPF_RET, action_for(call, how)),
 		BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]),
@@ -88,16 +98,34 @@ static void forbid_one(const struct call *call, int kill)
 		fail("seccomp");
 }
 
-static int forbid(const char *name, int kill)
+static int forbid(const char *name, const char *how)
 {
 	int known = 0;
 
 	for (size_t i = 0; i < CALLS; i++)
 		if (!strcmp(calls[i].name, name)) {
-			forbid_one(&calls[i], kill);
+			forbid_one(&calls[i], how);
 			known = 1;
 		}
 	return known;
+}
+
+/* As a sandbox does that makes some calls for the program. */
+static void let_fail(int number, siginfo_t *info, void *context)
+{
+	ucontext_t *machine = context;
+
+	(void)number;
+	(void)info;
+	machine->uc_mcontext.gregs[REG_RAX] = -EPERM;
+}
+
+static void handle_traps(void)
+{
+	const struct sigaction action = { .sa_sigaction = let_fail,
+					  .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGSYS, &action, NULL);
 }
 
 static void set_limit(__rlimit_resource_t what, rlim_t value)
@@ -125,9 +153,12 @@ static void set(const char *limit)
 	const char *colon = strchr(limit, ':');
 	const rlim_t number = colon ? strtoul(colon + 1, NULL, 10) : 0;
 
-	if (!strncmp(limit, "kill:", 5) && forbid(colon + 1, 1))
-		return;
-	if (!colon && forbid(limit, 0))
+	if (!strncmp(limit, "trap:", 5))
+		handle_traps();
+	if (colon ? (!strncmp(limit, "kill:", 5) ||
+		     !strncmp(limit, "trap:", 5)) &&
+			    forbid(colon + 1, limit[0] == 'k' ? "kill" : "trap")
+		  : forbid(limit, "fail"))
 		return;
 	if (!strncmp(limit, "do:", 3)) {
 		if (system(colon + 1))
