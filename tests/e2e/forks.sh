@@ -335,19 +335,22 @@ test_one_pid_in_two_namespaces_is_two_processes() {
 	expect_line report.txt '^    process  1 forks \(exit 0\)$'
 }
 
-# The launcher is in one namespace, and its pids are those of another as well.
+# The launcher is in one namespace, and its program's pid is one of four in the
+# other as well.
 test_an_end_is_that_of_the_process_in_the_launchers_namespace() {
 	needs_namespaces
 	cat >within <<-'END'
 		exec "$CONNLEAK" run -o run --json report.json --text report.txt -- \
-			bash -c 'namespaced bash -c "\"\$0\" leak; exit 5" "$0"
+			bash -c 'namespaced bash -c "for i in 1 2 3 4; do
+					\"\$0\" leak; done; exit 5" "$0"
 				exit $?' "$BUILD/tests/programs/forks"
 	END
 	export CONNLEAK BUILD
 	expect_status 5 namespaced --mount-proc bash ./within
-	expect_totals '[1,0,1,0]'
+	expect_totals '[4,0,4,0]'
 	json report.json '.processes | map(select(.exe | endswith("/forks")) |
-		[.pid, .end])' '[[2,"exit 0"]]'
-	json report.json '[.processes[] | select(.pid == 2 and
-		(.exe | endswith("/bash"))) | .end]' '["exit 5"]'
+		[.pid, .end])' \
+		'[[2,"exit 0"],[3,"exit 0"],[4,"exit 0"],[5,"exit 0"]]'
+	json report.json '[.processes[] | select(.end == "exit 5") | .pid] -
+		[2, 3, 4, 5]' '[]'
 }
