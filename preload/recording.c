@@ -149,7 +149,7 @@ static void start_after_clone(void)
 		say_lost(EBUSY);
 }
 
-static bool is_noticed(void)
+static bool is_marked(void)
 {
 	return atomic_load_explicit(recording.here, memory_order_acquire) ==
 	       THIS_PROCESS;
@@ -163,7 +163,7 @@ static void notice_clone(void)
 {
 	int now = CHILD;
 
-	if (is_noticed())
+	if (is_marked())
 		return;
 	if (atomic_compare_exchange_strong(recording.here, &now, BECOMING))
 		start_after_clone();
@@ -273,12 +273,6 @@ void recording_unlock(void)
 	lock_give(LOCK_RECORDING);
 }
 
-static bool is_marked(void)
-{
-	return atomic_load_explicit(recording.here, memory_order_acquire) ==
-	       THIS_PROCESS;
-}
-
 /* A child by raw clone is not marked; one by vfork has all but our pid. */
 bool recording_is_own(void)
 {
@@ -322,7 +316,7 @@ bool recording_is_torn(void)
 {
 	struct guard guard;
 
-	if (!is_noticed()) {
+	if (!is_marked()) {
 		guard_enter(&guard);
 		notice_clone();
 		guard_leave(&guard);
