@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,6 +20,8 @@
 
 #include "analyzer/commands.h"
 #include "analyzer/proc.h"
+#include "analyzer/stamps.h"
+#include "analyzer/view.h"
 #include "record/reader.h"
 
 #define LOOK_MS	  100 /* between two looks at the program */
@@ -26,9 +29,10 @@
 
 struct watched {
 	pid_t pid;
-	uint64_t start;	  /* ticks since boot */
-	int pidfd;	  /* -1 where the kernel has none to give */
-	unsigned without; /* looks in a row that did not find our output */
+	uint64_t start;	       /* ticks since boot */
+	int pidfd;	       /* -1 where the kernel has none to give */
+	unsigned without;      /* looks in a row that did not find our output */
+	struct stamps *stamps; /* NULL: no signal asks */
 };
 
 /* Pids come again; 0 is a start that is hidden from us. */
@@ -133,6 +137,15 @@ static void wait_for_readers(void)
 	close(own);
 }
 
+/* Whether it was asked for while the process runs; it cannot say so itself. */
+static void show_if_asked(struct watched *w, const char *record)
+{
+	if (!w->stamps || !stamps_look(w->stamps))
+		return;
+	wait_for_readers();
+	view_print(record, stderr);
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -172,9 +185,14 @@ int command_watch(int argc, char **argv, struct arena *arena,
 	closefrom(STDERR_FILENO + 1); /* where orphan.c could not */
 	if (read_process(argv[1], &w, arena, ret_error))
 		return STATUS_FAILED;
+	if (getenv("CONNLEAK_SIGNAL"))
+		w.stamps = stamps_new(argv[1]);
 	if (find(&w))
-		while (!wait_once(&w))
+		while (!wait_once(&w)) {
 			follow(&w);
+			show_if_asked(&w, argv[1]);
+		}
+	stamps_free(w.stamps);
 	judging.kept = argv[1];
 	judging.ended_ns = now_ns();
 	/* Relative names are meant there; if it is gone, they lead nowhere. */

@@ -351,8 +351,10 @@ void tracker_misused(const struct misuse *what, const struct stack *where)
 {
 	struct writer *record = lock();
 
-	if (record)
+	if (record) {
 		misuses_add(record, what, where);
+		recording_judge_later();
+	}
 	recording_unlock();
 }
 

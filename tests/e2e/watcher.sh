@@ -375,3 +375,22 @@ test_the_analyzer_is_found_where_packages_put_it() {
 	shim=./libconnleak.so preloaded "$(acts)" acquire 2>err
 	reports err 1
 }
+
+test_a_signal_that_asks_is_answered_while_the_program_runs() {
+	local pid
+	CONNLEAK_SIGNAL=USR1 preloaded "$(acts)" acquire await go 2>err &
+	wait_until watchers 1
+	pid=$(pgrep -f "^$(acts) acquire await go")
+	kill -USR1 "$pid"
+	wait_until grep -q '^connleak: so far: 1 of 1 connection' err
+	touch go
+	wait
+	reports err 1
+	expect_line err '^connleak: findings: 1 of 1'
+}
+
+test_a_child_that_only_finishes_what_it_inherited_is_judged() {
+	preloaded "$BUILD/tests/programs/forks" prefork 2>err >out
+	reports err 4
+	expect_equal "$(grep -c '^    forked-finish$' err)" 3
+}
