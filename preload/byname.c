@@ -66,6 +66,14 @@ __attribute__((visibility("default"))) char *dlerror(void)
 	return text;
 }
 
+/* The real function, if there is no thunk left. */
+static void *thunk_of(const struct libpq *copy, enum libpq_function function)
+{
+	void *thunk = hooks_thunk(copy, function);
+
+	return thunk ? thunk : *(void *const *)&copy->function[function];
+}
+
 /*
  * In place of libpq's own function: our export, where that leads to the same
  * copy (the program may compare it with the address that it was linked to),
@@ -73,11 +81,9 @@ __attribute__((visibility("default"))) char *dlerror(void)
  */
 static void *in_place_of(const struct libpq *copy, enum libpq_function function)
 {
-	void *thunk = hooks_thunk(copy, function);
-
 	if (choice_is_everybodys(copy))
 		return libpq_export(function);
-	return thunk ? thunk : *(void *const *)&copy->function[function];
+	return thunk_of(copy, function);
 }
 
 static void *instead(void *found)
@@ -94,6 +100,7 @@ struct question {
 	const void *caller;
 	enum libpq_function function;
 	const struct libpq *copy; /* NULL: none has it */
+	const struct libpq *made; /* the caller's choice for its own calls */
 	bool deep;
 };
 
@@ -108,6 +115,7 @@ static void ask(void *data)
 		q->copy = choice_visible(q->caller);
 	if (q->copy && !q->copy->function[q->function])
 		q->copy = NULL;
+	q->made = choice_made(q->caller);
 }
 
 /*
@@ -121,6 +129,10 @@ static struct loader_answer by_scope(void *handle, const char *name,
 	struct question q = { .caller = caller, .function = libpq_named(name) };
 
 	objects_hold(ask, &q);
+	/* Names are looked up anew; by our export it would be called as ever.
+	 */
+	if (q.copy && q.made && q.copy != q.made && handle == RTLD_DEFAULT)
+		return answer(thunk_of(q.copy, q.function));
 	if (q.copy && q.deep && handle == RTLD_DEFAULT)
 		return answer(in_place_of(q.copy, q.function));
 	if (q.copy || libpq_front(q.function))

@@ -180,6 +180,27 @@ static void choose(void *data)
 		remember(c->object, c->copy);
 }
 
+void choice_bind(const struct object *object)
+{
+	struct dl_find_object found;
+	const struct libpq *copy;
+
+	if (object->startup || _dl_find_object((void *)object->start, &found) ||
+	    remembered(&found))
+		return;
+	copy = choice_visible((void *)object->start);
+	if (copy)
+		remember(&found, copy);
+}
+
+const struct libpq *choice_made(const void *caller)
+{
+	struct dl_find_object object;
+
+	return _dl_find_object((void *)caller, &object) ? NULL
+							: remembered(&object);
+}
+
 const struct libpq *choice_of(const void *caller)
 {
 	struct dl_find_object object;

@@ -17,6 +17,15 @@
 /* Any thread, any time; NULL if there is no libpq. */
 const struct libpq *choice_of(const void *caller);
 
+/* The one that a call from there is bound to already; NULL if none is. */
+const struct libpq *choice_made(const void *caller);
+
+/*
+ * The loader has bound a name in there to us: the choice is made, whatever
+ * everybody sees by the time of the first call.  In a job of objects_hold().
+ */
+void choice_bind(const struct object *object);
+
 /*
  * Forgets what was unloaded, since another library may come in its place.  A
  * job of objects_hold().

@@ -97,6 +97,23 @@ static void repair_system(const struct relocation *relocation, void *data)
 		write_slot(data, relocation, system);
 }
 
+/* Bound to us, as it should be: to one libpq from now on. */
+static void note_bound(const struct object *object,
+		       const struct relocation *relocation)
+{
+	if (libpq_named(relocation->name) != LIBPQ_FUNCTIONS)
+		choice_bind(object);
+}
+
+/* A libpq's own calls of itself are its own affair. */
+static void repair_libpq(const struct relocation *relocation, void *data)
+{
+	if (scope_is_shim((void *)*relocation->slot))
+		note_bound(data, relocation);
+	else
+		repair_system(relocation, data);
+}
+
 static void repair(const struct relocation *relocation, void *data)
 {
 	const struct object *object = data;
@@ -104,6 +121,7 @@ static void repair(const struct relocation *relocation, void *data)
 	if (scope_is_shim((void *)*relocation->slot)) {
 		if (relocation->weak)
 			repair_weak(object, relocation);
+		note_bound(object, relocation);
 	} else if ((object->deep || libpq_comes_first()) &&
 		   is_unbound(object, relocation)) {
 		bind_early(object, relocation);
@@ -121,14 +139,13 @@ static bool is_to_be_left(const struct object *object)
 	return scope_is_shim((void *)object->start);
 }
 
-/* A libpq's own calls to itself are its own affair. */
 static void repair_object(struct object *object)
 {
 	const bool itself = libpq_is_code((void *)object->start);
 
 	object->done = true;
 	if (!is_to_be_left(object))
-		relocations_each(&object->info, itself ? repair_system : repair,
+		relocations_each(&object->info, itself ? repair_libpq : repair,
 				 object);
 }
 

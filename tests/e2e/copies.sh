@@ -115,6 +115,36 @@ test_a_private_copy_stays_private_when_another_becomes_global() {
 	leaks a.so:1
 }
 
+test_what_was_bound_at_once_stays_when_another_becomes_global() {
+	make_two_told -Wl,-z,now
+	as_without 0 ./host load:b:./b.so load:a:./a.so:global do:b:every \
+		do:a:open
+	expect_line without '^two: PQcancelFinish'
+	counts 5 4
+}
+
+# A name is looked up anew each time, whatever the caller itself is bound to.
+test_what_is_asked_for_by_name_is_everybodys() {
+	make_two_told
+	compile -shared -fPIC -o c.so -x c - -x none -Wl,-z,now \
+		-Wl,-rpath,"\$ORIGIN" libpq-two.so <<-END
+		#include <dlfcn.h>
+		#include <libpq-fe.h>
+		int act(const char *what);
+		int act(const char *what)
+		{
+			PGconn *(*start)(const char *);
+			*(void **)&start = dlsym(RTLD_DEFAULT, "PQconnectStart");
+			PQfinish(PQconnectStart(what));
+			start(what);
+			return 1;
+		}
+	END
+	as_without 0 ./host load:c:./c.so do:c:x load:a:./a.so:global do:c:x
+	expect_line without '^one: PQconnectStart'
+	counts 4 2
+}
+
 test_a_copy_that_becomes_global_later() {
 	make_two_told
 	as_without 0 ./host load:a:./a.so load:a:./a.so:noload,global \
