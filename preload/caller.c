@@ -14,6 +14,7 @@ static _Thread_local struct {
 		const char *frame;
 		const struct libpq *copy;
 		bool program; /* it is the program's */
+		struct use use;
 	} call[DEEPEST];
 	unsigned count;
 } inside;
@@ -21,8 +22,13 @@ static _Thread_local struct {
 /* Frames below the present one are gone: a longjmp has left them. */
 static void drop_left(const char *frame)
 {
-	while (inside.count && inside.call[inside.count - 1].frame <= frame)
+	while (inside.count && inside.call[inside.count - 1].frame <= frame) {
+		/* A signal handler that calls libpq may take the place. */
+		const struct use use = inside.call[inside.count - 1].use;
+
 		inside.count--;
+		uses_end(&use);
+	}
 }
 
 static bool is_in(uintptr_t start, uintptr_t end, const void *address)
@@ -33,12 +39,12 @@ static bool is_in(uintptr_t start, uintptr_t end, const void *address)
 bool caller_is_program(const struct libpq *copy, const void *return_address)
 {
 	const bool within = is_in(copy->start, copy->end, return_address);
+	const struct libpq *holder = libpq_holding(return_address);
 
-	if (scope_is_shim(return_address) || libpq_is_code(return_address) ||
+	if (scope_is_shim(return_address) || (holder && holder->standalone) ||
 	    (within && copy->standalone))
 		return false;
-	if (within || libpq_holding(return_address) ||
-	    libpq_is_front(return_address))
+	if (within || holder || libpq_is_front(return_address))
 		return !caller_is_inside();
 	return true;
 }
@@ -74,10 +80,20 @@ void caller_enters(const void *frame, const struct libpq *copy, bool program)
 		return;
 	inside.call[inside.count].frame = frame;
 	inside.call[inside.count].copy = copy;
+	inside.call[inside.count].use.slot = NULL;
 	inside.call[inside.count++].program = program;
 }
 
 void caller_leaves(const void *frame)
 {
 	drop_left(frame);
+}
+
+struct use *caller_use(const void *frame)
+{
+	const unsigned last = inside.count - 1;
+
+	if (!inside.count || inside.call[last].frame != frame)
+		return NULL;
+	return &inside.call[last].use;
 }

@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include "preload/libpq.h"
+#include "preload/uses.h"
 
 bool caller_is_program(const struct libpq *copy, const void *return_address);
 
@@ -42,5 +43,11 @@ const void *caller_code(const void *return_address);
  */
 void caller_enters(const void *frame, const struct libpq *copy, bool program);
 void caller_leaves(const void *frame);
+
+/*
+ * What the call of this frame does with a connection, to be begun; it ends with
+ * the call, in whatever way that is left.  NULL if the call could not be kept.
+ */
+struct use *caller_use(const void *frame);
 
 #endif

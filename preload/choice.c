@@ -9,6 +9,8 @@
 /* What a caller's object was bound to; all else is written once, before. */
 struct binding {
 	_Atomic(bool) gone; /* it was unloaded */
+	bool lasting;	    /* neither it nor the copy ever can be */
+	bool inner;	    /* the caller is a libpq */
 	const void *object; /* the caller's */
 	uintptr_t start, end;
 	uint64_t file;
@@ -34,6 +36,22 @@ static uint64_t file_of(const struct dl_find_object *object)
 	return objects_file(object->dlfo_link_map->l_name);
 }
 
+/* Most calls come from the program itself: those cost no more than this. */
+static const struct binding *always(const void *caller)
+{
+	const unsigned count =
+		atomic_load_explicit(&choice.count, memory_order_acquire);
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct binding *b = &choice.bindings[i];
+
+		if (b->lasting && (uintptr_t)caller >= b->start &&
+		    (uintptr_t)caller < b->end)
+			return b;
+	}
+	return NULL;
+}
+
 static const struct libpq *remembered(const struct dl_find_object *caller)
 {
 	const uint64_t file = file_of(caller);
@@ -54,6 +72,13 @@ static const struct libpq *remembered(const struct dl_find_object *caller)
 	return NULL;
 }
 
+static bool lasts(const struct dl_find_object *caller)
+{
+	struct object *object = objects_find(caller->dlfo_map_start);
+
+	return object && objects_lasts(object);
+}
+
 static void remember(const struct dl_find_object *caller,
 		     const struct libpq *copy)
 {
@@ -68,6 +93,8 @@ static void remember(const struct dl_find_object *caller,
 	b->file = file_of(caller);
 	b->copy = copy;
 	b->serial = copy->serial;
+	b->lasting = lasts(caller) && copy->lasting;
+	b->inner = libpq_is_code(caller->dlfo_map_start);
 	atomic_store_explicit(&choice.count, i + 1, memory_order_release);
 }
 
@@ -203,9 +230,12 @@ const struct libpq *choice_made(const void *caller)
 
 const struct libpq *choice_of(const void *caller)
 {
-	struct dl_find_object object;
+	const struct binding *binding = always(caller);
 	struct choosing choosing = { .caller = caller };
+	struct dl_find_object object;
 
+	if (binding)
+		return binding->copy;
 	if (!_dl_find_object((void *)caller, &object)) {
 		choosing.object = &object;
 		choosing.copy = remembered(&object);
@@ -213,4 +243,11 @@ const struct libpq *choice_of(const void *caller)
 	if (!choosing.copy)
 		objects_hold(choose, &choosing);
 	return choosing.copy;
+}
+
+const struct libpq *choice_of_libpqs(const void *caller)
+{
+	const struct binding *binding = always(caller);
+
+	return binding && binding->inner ? binding->copy : NULL;
 }

@@ -27,6 +27,12 @@ const struct libpq *choice_made(const void *caller);
 void choice_bind(const struct object *object);
 
 /*
+ * The same, sooner, for a caller in a libpq of its own that is there for good;
+ * NULL for any other.
+ */
+const struct libpq *choice_of_libpqs(const void *caller);
+
+/*
  * Forgets what was unloaded, since another library may come in its place.  A
  * job of objects_hold().
  */

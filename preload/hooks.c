@@ -16,6 +16,7 @@
 #include "preload/loader.h"
 #include "preload/patch.h"
 #include "preload/tracker.h"
+#include "preload/uses.h"
 
 #define EXPORT	 __attribute__((visibility("default")))
 #define CALLER() patch_caller(FRAME)
@@ -43,6 +44,24 @@ static bool find_real(struct call *call, const struct libpq *copy,
 		call->real = libpq_front(function);
 	}
 	if (!call->real && call->copy)
+		call->real = call->copy->function[function];
+	return call->real;
+}
+
+/*
+ * libpq's own calls, several in each query, in the shortest way: true if it is
+ * sure that this is one, within a call that we know of.
+ */
+static bool is_inner(struct call *call, const struct libpq *copy,
+		     enum libpq_function function, const void *caller)
+{
+	if (copy != ANY_COPY || !caller_is_inside())
+		return false;
+	call->copy = choice_of_libpqs(caller);
+	if (!call->copy)
+		return false;
+	call->real = libpq_front(function);
+	if (!call->real)
 		call->real = call->copy->function[function];
 	return call->real;
 }
@@ -178,6 +197,20 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 	guard_leave(&guard);
 }
 
+/* It ends with the call; neither takes a lock, but in a very large pool. */
+static void used(const PGconn *conn, const void *frame)
+{
+	struct use *use = caller_use(frame);
+	struct guard guard;
+
+	if (!use || uses_begin(use, conn))
+		return;
+	guard_enter(&guard);
+	tracker_used(conn);
+	guard_leave(&guard);
+	uses_begin(use, conn);
+}
+
 #define BEGIN(name, none)                                           \
 	struct call call;                                           \
                                                                     \
@@ -301,6 +334,26 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 	}                                            \
 	WAYS(name, returns, params, args, return )
 
+#define USE(name, returns, params, args)                                    \
+	HOOKED(name, returns, params)                                       \
+	{                                                                   \
+		struct call call;                                           \
+		returns result;                                             \
+                                                                            \
+		if (is_inner(&call, copy, LIBPQ_##name, caller)) {          \
+			result = REAL(returns, params) args;                \
+			return result;                                      \
+		}                                                           \
+		if (!call_begins(&call, copy, LIBPQ_##name, caller, FRAME)) \
+			return (returns)0;                                  \
+		if (call.program && conn)                                   \
+			used(conn, FRAME);                                  \
+		result = REAL(returns, params) args;                        \
+		caller_leaves(FRAME);                                       \
+		return result;                                              \
+	}                                                                   \
+	WAYS(name, returns, params, args, return )
+
 #include "preload/hooks.def"
 
 #define ADDRESS(n, name)   (libpq_code *)name##_of_##n,
@@ -311,6 +364,7 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 #define RESTART(name, ...) ROW(name)
 #define RESET(name, ...)   ROW(name)
 #define PASS(name, ...)	   ROW(name)
+#define USE(name, ...)	   ROW(name)
 
 static libpq_code *const thunks[LIBPQ_HOOKS][LIBPQ_THUNKS] = {
 #include "preload/hooks.def"

@@ -18,6 +18,7 @@ static const char *const names[LIBPQ_FUNCTIONS] = {
 #define RESTART(name, ...) #name,
 #define RESET(name, ...)   #name,
 #define PASS(name, ...)	   #name,
+#define USE(name, ...)	   #name,
 #include "preload/hooks.def"
 #define ASK(name) #name,
 	LIBPQ_QUESTIONS(ASK)
@@ -57,12 +58,18 @@ static bool is_mapped(const struct libpq *copy)
 	       (uintptr_t)object.dlfo_map_start == copy->start;
 }
 
+/* What cannot go need not be asked for: that takes longer than all else. */
+static bool is_there(const struct libpq *copy)
+{
+	return copy->lasting || is_mapped(copy);
+}
+
 const struct libpq *libpq_copy(unsigned i)
 {
 	const struct libpq *copy =
 		atomic_load_explicit(&libpq.alive[i], memory_order_acquire);
 
-	return copy && is_mapped(copy) ? copy : NULL;
+	return copy && is_there(copy) ? copy : NULL;
 }
 
 unsigned libpq_number(const struct libpq *copy)
@@ -106,7 +113,7 @@ const struct libpq *libpq_holding(const void *address)
 			&libpq.alive[i], memory_order_acquire);
 
 		if (copy && (uintptr_t)address >= copy->start &&
-		    (uintptr_t)address < copy->end && is_mapped(copy))
+		    (uintptr_t)address < copy->end && is_there(copy))
 			return copy;
 	}
 	return NULL;
@@ -210,6 +217,7 @@ static const struct libpq *add(const struct object *object,
 	copy->end = object->end;
 	copy->standalone = is_standalone(object);
 	copy->startup = object->startup;
+	copy->lasting = objects_lasts(object);
 	copy->hidden = !is_libpq(&object->info);
 	memcpy(copy->function, function, sizeof(copy->function));
 	atomic_store_explicit(&libpq.alive[i], copy, memory_order_release);

@@ -37,6 +37,7 @@ enum libpq_function {
 #define RESTART(name, ...) LIBPQ_##name,
 #define RESET(name, ...)   LIBPQ_##name,
 #define PASS(name, ...)	   LIBPQ_##name,
+#define USE(name, ...)	   LIBPQ_##name,
 #include "preload/hooks.def"
 #define ASK(name) LIBPQ_##name,
 	LIBPQ_QUESTIONS(ASK)
@@ -76,6 +77,7 @@ struct libpq {
 	uintptr_t start, end; /* of that */
 	bool standalone;      /* a libpq.so, not a plugin with one inside */
 	bool startup;	      /* there before the program began */
+	bool lasting;	      /* and there until it ends */
 	bool hidden;	      /* no symbol leads there; for its owner only */
 	libpq_code *function[LIBPQ_FUNCTIONS]; /* NULL: not in this version */
 };

@@ -254,6 +254,17 @@ struct object *objects_search(struct object *from,
 	return NULL;
 }
 
+static bool is_object(const struct object *object, void *wanted)
+{
+	return object == wanted;
+}
+
+bool objects_lasts(const struct object *object)
+{
+	return object->startup &&
+	       objects_search(objects_at(0), is_object, (void *)object);
+}
+
 /* Other threads may have had a look at it already. */
 static bool mark_new(const struct object *object, void *before)
 {

@@ -55,6 +55,12 @@ struct object *objects_search(struct object *from,
 			      void *data);
 
 /*
+ * Whether it is there as long as the process: the program itself, and what it
+ * needs, cannot be unloaded.
+ */
+bool objects_lasts(const struct object *object);
+
+/*
  * What a dlopen with RTLD_DEEPBIND has loaded: what was not there yet of an
  * object, by the loader's name, and of what that needs.  Where this is not
  * known in time, what appears next is taken for it.

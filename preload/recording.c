@@ -307,6 +307,11 @@ void recording_judge_later(void)
 	watcher_start(recording.config.folder, recording.record.path);
 }
 
+bool recording_is_ours(void)
+{
+	return recording.here && is_marked();
+}
+
 unsigned recording_generation(void)
 {
 	return recording.generation;
@@ -331,6 +336,17 @@ uint64_t recording_now(const struct writer *record)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec -
 	       record->header->started_mono;
+}
+
+uint64_t recording_now_roughly(void)
+{
+	const uint64_t started = recording.record.header->started_mono;
+	struct timespec at;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &at);
+	now = (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+	return now > started ? now - started : 1;
 }
 
 void recording_count(struct writer *record, enum record_total total)

@@ -83,8 +83,19 @@ bool recording_is_borrowed(void);
 /* Which process this is: it changes in every child.  Under the lock. */
 unsigned recording_generation(void);
 
+/*
+ * Without the lock: false in a child of which nobody has taken notice yet.  Its
+ * record, and what was kept about it, are the parent's.
+ */
+bool recording_is_ours(void);
+
 /* Nanoseconds since the record began. */
 uint64_t recording_now(const struct writer *record);
+/*
+ * The same within milliseconds, never 0; by whoever knows without the lock that
+ * there is a record.
+ */
+uint64_t recording_now_roughly(void);
 
 /* Counters in the record, under the lock. */
 void recording_count(struct writer *record, enum record_total total);

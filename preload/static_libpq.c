@@ -12,10 +12,10 @@
 #include "preload/linked.h"
 #include "preload/recording.h"
 
-/* Six arguments come in registers; hooks.def knows functions with seven. */
-#define ON_STACK(...)				   ON_STACK_(__VA_ARGS__, 1, 0, 0, 0, 0, 0, 0, )
-#define ON_STACK_(a, b, c, d, e, f, g, words, ...) words
-#define OPEN(...)				   __VA_ARGS__
+/* Six arguments come in registers; hooks.def knows functions with eight. */
+#define ON_STACK(...)				      ON_STACK_(__VA_ARGS__, 2, 1, 0, 0, 0, 0, 0, 0, )
+#define ON_STACK_(a, b, c, d, e, f, g, h, words, ...) words
+#define OPEN(...)				      __VA_ARGS__
 
 #define ROW(name, result, params) \
 	[LIBPQ_##name] = { PATCH_RETURNS_##result, ON_STACK params },
@@ -25,6 +25,7 @@
 #define RESTART(name, returns, params, ...) ROW(name, WORD, params)
 #define RESET(name, returns, params, ...)   ROW(name, NOTHING, params)
 #define PASS(name, returns, params, ...)    ROW(name, WORD, params)
+#define USE(name, returns, params, ...)	    ROW(name, WORD, params)
 
 static const struct {
 	enum patch_result result;
@@ -55,6 +56,7 @@ static bool is_acquire(enum libpq_function function)
 #define RESTART(...)
 #define RESET(...)
 #define PASS(...)
+#define USE(...)
 #include "preload/hooks.def"
 	default:
 		return false;

@@ -8,6 +8,7 @@
 #include "preload/modules.h"
 #include "preload/recording.h"
 #include "preload/sites.h"
+#include "preload/uses.h"
 
 /*
  * A slot of the record; it serves one handle after another.  In a child of
@@ -54,6 +55,7 @@ static void begin_process(void)
 	servers_forget();
 	modules_forget();
 	memory_forget();
+	uses_forget();
 }
 
 /* The record, with everything here belonging to this process. */
@@ -120,6 +122,7 @@ static void forget(struct writer *record, struct place *place)
 {
 	struct record_slot *slot = place->slot;
 
+	uses_remove(place->handle);
 	writer_slot_begin(slot);
 	slot->state = SLOT_FREE;
 	writer_slot_end(slot);
@@ -176,6 +179,9 @@ static void fill(struct writer *record, struct record_slot *slot,
 	slot->tid = (int32_t)syscall(SYS_gettid);
 	slot->backend_pid = what->backend_pid;
 	slot->resets = 0;
+	slot->calls = 0;
+	slot->used_ns = 0;
+	slot->used_at = 0;
 	writer_slot_end(slot);
 }
 
@@ -185,6 +191,19 @@ static void count_unseen(struct writer *record, const struct acquisition *what)
 	recording_lost(record, LOSS_HANDLE);
 	if (what->kind == HANDLE_CONNECTION)
 		tracker.unseen++;
+}
+
+/* Queries run on connections only. */
+static void index_use(struct writer *record, const struct place *place)
+{
+	struct record_slot *slot = place->slot;
+	const struct record_site *site = NULL;
+
+	if (slot->kind != HANDLE_CONNECTION)
+		return;
+	if (slot->site != RECORD_NONE)
+		site = writer_at(record, RECORD_SITES, slot->site);
+	uses_add(place->handle, slot, site ? &site->acquired : NULL);
 }
 
 static void enter(struct writer *record, const struct acquisition *what)
@@ -208,8 +227,10 @@ static void enter(struct writer *record, const struct acquisition *what)
 	HASH_ADD_BYHASHVALUE(hh, tracker.by_handle, handle,
 			     sizeof(place->handle),
 			     (unsigned)hash_handle(place->handle), place);
-	if (place->hh.tbl)
+	if (place->hh.tbl) {
+		index_use(record, place);
 		return;
+	}
 	writer_slot_begin(place->slot);
 	place->slot->state = SLOT_FREE;
 	writer_slot_end(place->slot);
@@ -354,6 +375,29 @@ void tracker_misused(const struct misuse *what, const struct stack *where)
 	if (record) {
 		misuses_add(record, what, where);
 		recording_judge_later();
+	}
+	recording_unlock();
+}
+
+void tracker_used(const void *handle)
+{
+	struct writer *record = lock();
+	const struct place *place = record ? find(handle) : NULL;
+
+	if (place && is_own(place))
+		index_use(record, place);
+	recording_unlock();
+}
+
+void tracker_by_design(const void *handle)
+{
+	struct writer *record = lock();
+	struct place *place = record ? find(handle) : NULL;
+
+	if (place && is_own(place)) {
+		writer_slot_begin(place->slot);
+		place->slot->flags |= SLOT_BY_DESIGN;
+		writer_slot_end(place->slot);
 	}
 	recording_unlock();
 }

@@ -54,6 +54,12 @@ void tracker_misused(const struct misuse *what, const struct stack *where);
 void tracker_established(const void *handle, int32_t backend_pid);
 void tracker_failed(const void *handle);
 
+/* A query runs on it, and uses.h did not know it. */
+void tracker_used(const void *handle);
+
+/* The program says that it keeps it until its end. */
+void tracker_by_design(const void *handle);
+
 /* Makes the record now, where a constructor can still do it in peace. */
 void tracker_begin(void);
 

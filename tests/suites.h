@@ -13,6 +13,7 @@
 #define SUITES(ROW)       \
 	ROW(writer)       \
 	ROW(tracker)      \
+	ROW(uses)         \
 	ROW(stack)        \
 	ROW(caller)       \
 	ROW(linked)       \

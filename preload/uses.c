@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/uses.h"
+
+#include <string.h>
+
+#include "preload/hash.h"
+#include "preload/recording.h"
+
+#define SETS  1024u
+#define PLACE 4 /* in a set */
+
+/*
+ * Changed under recording_lock(), read without it.
+ *   1. A connection that is out has an entry in the set of its handle, unless
+ *      the set is `crowded`: then it may have made room for another one.
+ *   2. An entry's handle is 0 while the rest of it is changed.
+ *   3. Nothing here is used but in the process of this generation: what the
+ *      slots point to is unmapped in a child.
+ * Handles are kept as the record has them.
+ */
+static struct {
+	_Atomic(unsigned) generation;
+	struct set {
+		struct entry {
+			_Atomic(uint64_t) handle;
+			struct record_slot *_Atomic slot;
+			const _Atomic(uint64_t) *_Atomic acquired;
+		} entries[PLACE];
+		unsigned next; /* to make room */
+		_Atomic(bool) crowded;
+	} sets[SETS];
+} uses;
+
+static struct set *set_of(uint64_t key)
+{
+	return &uses.sets[hash_word(HASH_SEED, key) % SETS];
+}
+
+static struct entry *find(struct set *set, uint64_t key)
+{
+	for (unsigned i = 0; i < PLACE; i++)
+		if (atomic_load_explicit(&set->entries[i].handle,
+					 memory_order_acquire) == key)
+			return &set->entries[i];
+	return NULL;
+}
+
+static struct entry *make_room(struct set *set)
+{
+	atomic_store(&set->crowded, true);
+	return &set->entries[set->next++ % PLACE];
+}
+
+void uses_add(uint64_t key, struct record_slot *slot,
+	      const _Atomic(uint64_t) *acquired)
+{
+	struct set *set = set_of(key);
+	struct entry *entry = find(set, key);
+
+	if (!entry)
+		entry = find(set, 0);
+	if (!entry)
+		entry = make_room(set);
+	atomic_store(&entry->handle, 0);
+	atomic_store(&entry->slot, slot);
+	atomic_store(&entry->acquired, acquired);
+	atomic_store(&entry->handle, key);
+}
+
+void uses_remove(uint64_t key)
+{
+	struct entry *entry = find(set_of(key), key);
+
+	if (entry)
+		atomic_store(&entry->handle, 0);
+}
+
+void uses_forget(void)
+{
+	memset(uses.sets, 0, sizeof(uses.sets));
+	atomic_store(&uses.generation, recording_generation());
+}
+
+static bool is_current(unsigned generation)
+{
+	return recording_is_ours() && generation == recording_generation();
+}
+
+static uint64_t since(struct record_slot *slot)
+{
+	return __atomic_load_n(&slot->acquired_ns, __ATOMIC_RELAXED);
+}
+
+/* The entry may be given to another handle meanwhile: then it is none. */
+static bool take(struct use *use, struct entry *entry, uint64_t key)
+{
+	struct record_slot *slot =
+		atomic_load_explicit(&entry->slot, memory_order_acquire);
+
+	use->acquired =
+		atomic_load_explicit(&entry->acquired, memory_order_acquire);
+	if (atomic_load_explicit(&entry->handle, memory_order_relaxed) != key)
+		return false;
+	use->since = since(slot);
+	use->slot = slot;
+	return true;
+}
+
+bool uses_begin(struct use *use, const void *handle)
+{
+	const uint64_t key = record_handle(handle);
+	struct set *set = set_of(key);
+	struct entry *entry;
+
+	use->generation =
+		atomic_load_explicit(&uses.generation, memory_order_acquire);
+	if (!is_current(use->generation))
+		return true;
+	entry = find(set, key);
+	if (!entry || !take(use, entry, key))
+		return !atomic_load(&set->crowded);
+	atomic_fetch_add_explicit(&use->slot->calls, 1, memory_order_relaxed);
+	return true;
+}
+
+/* One that was left by longjmp ends late: its slot may be another handle's. */
+void uses_end(const struct use *use)
+{
+	struct record_slot *slot = use->slot;
+
+	if (!slot || !is_current(use->generation) || since(slot) != use->since)
+		return;
+	if (use->acquired)
+		atomic_store_explicit(
+			&slot->used_at,
+			atomic_load_explicit(use->acquired,
+					     memory_order_relaxed),
+			memory_order_relaxed);
+	atomic_store_explicit(&slot->used_ns, recording_now_roughly(),
+			      memory_order_relaxed);
+	atomic_fetch_sub_explicit(&slot->calls, 1, memory_order_release);
+}

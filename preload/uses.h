@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uses - when a connection was last used, and whether it is in use now
+ *
+ * A query on a local socket takes some 40 microseconds, and this is asked at
+ * every one, so it takes no lock and makes no system call: an index finds the
+ * slot by the handle.  In the slot `calls` is raised while a call is under way;
+ * when it ends, the other fields say when that was.
+ *
+ * The index is filled under recording_lock(), and read by any thread, also in
+ * a signal handler or in a child of fork().
+ */
+#ifndef PRELOAD_USES_H
+#define PRELOAD_USES_H
+
+#include <stdbool.h>
+#include "record/format.h"
+
+/* One call that is under way. */
+struct use {
+	struct record_slot *slot; /* NULL: none */
+	const _Atomic(uint64_t) *acquired;
+	uint64_t since; /* who was in the slot then: its acquired_ns */
+	unsigned generation;
+};
+
+/*
+ * Under the lock; `key` is record_handle() of the handle.  `acquired` counts
+ * what the site has acquired; NULL if it is not known.
+ */
+void uses_add(uint64_t key, struct record_slot *slot,
+	      const _Atomic(uint64_t) *acquired);
+void uses_remove(uint64_t key);
+/* In another process than before. */
+void uses_forget(void);
+
+/*
+ * False if the handle may be out and is not in the index, which then needs it
+ * to be added once more.
+ */
+bool uses_begin(struct use *use, const void *handle);
+void uses_end(const struct use *use);
+
+#endif
