@@ -103,7 +103,8 @@ TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/static_libpq.o \
                                 %/preload/execs.o %/preload/connects.o \
                                 %/preload/ending.o %/preload/jails.o \
-                                %/preload/dispositions.o, \
+                                %/preload/dispositions.o \
+                                %/preload/annotations.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))) \
               $(BUILD)/preload/stubs_x86_64.o)
 $(TESTS): $(TEST_OBJ)
@@ -176,11 +177,14 @@ check-layers: ## preload and analyzer meet only in record/
 	$(Q)! grep -nE '#include "(preload/|tests/|record/writer)' analyzer/* $(READER)
 	$(Q)! grep -nE '#include "' record/format.h record/settings.def samples/*
 
-# The exports are the names in the first parentheses of the rows.
-check-exports: $(SHIM) ## the shim exports the rows of hooks.def and system.def
+# The exports are the names in the first parentheses of the rows, and what
+# connleak.h looks for.
+check-exports: $(SHIM) ## the shim exports what the tables and connleak.h name
 	$(call say,TEST,exports)
-	$(Q)sed -nE 's/^[A-Z_]+\( *([A-Za-z0-9_]+)[,)].*/\1/p' \
-	  preload/hooks.def preload/system.def | sort > $(BUILD)/hooks.wanted
+	$(Q)sed -nE -e 's/^[A-Z_]+\( *([A-Za-z0-9_]+)[,)].*/\1/p' \
+	  -e 's/^.*\b(connleak_shim_\w+)\).*/\1/p' \
+	  preload/hooks.def preload/system.def preload/connleak.h \
+	  | sort -u > $(BUILD)/hooks.wanted
 	$(Q)nm -D --defined-only $(SHIM) | awk '{print $$3}' | sort \
 	  | diff -u $(BUILD)/hooks.wanted -
 
@@ -195,12 +199,14 @@ check-docs: ## the man page is sound, and has every setting and kind
 install: $(SHIM) $(ANALYZER) ## to PREFIX (/usr/local), below DESTDIR
 	install -D -m 755 $(ANALYZER) $(DESTDIR)$(PREFIX)/bin/connleak
 	install -D -m 644 $(SHIM) $(DESTDIR)$(PREFIX)/lib/libconnleak.so
+	install -D -m 644 preload/connleak.h $(DESTDIR)$(PREFIX)/include/connleak.h
 	install -D -m 644 docs/connleak.1 \
 	  $(DESTDIR)$(PREFIX)/share/man/man1/connleak.1
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/connleak \
 	  $(DESTDIR)$(PREFIX)/lib/libconnleak.so \
+	  $(DESTDIR)$(PREFIX)/include/connleak.h \
 	  $(DESTDIR)$(PREFIX)/share/man/man1/connleak.1
 
 clean: ## remove build/
