@@ -47,9 +47,7 @@ int judge_records(int argc, char **argv, const struct judging *judging,
 		options_help(COMMAND_REPORT, stdout);
 		return 0;
 	}
-	if (gate_parse(&gate, option_text(&o, SETTING_FAIL_ON),
-		       option_switch(&o, SETTING_STRICT),
-		       option_text(&o, SETTING_ALLOW), arena, ret_error))
+	if (command_gate(&gate, &o, arena, ret_error))
 		return STATUS_FAILED;
 	return judge_paths(&o, &gate, judging, arena, ret_error);
 }

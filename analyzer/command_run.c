@@ -63,9 +63,7 @@ static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 		err = output_check(o, arena, ret_error);
 	if (err)
 		return err;
-	return gate_parse(&run->gate, option_text(o, SETTING_FAIL_ON),
-			  option_switch(o, SETTING_STRICT),
-			  option_text(o, SETTING_ALLOW), arena, ret_error);
+	return command_gate(&run->gate, o, arena, ret_error);
 }
 
 /*
@@ -220,6 +218,10 @@ static int prepare_environment(struct run *run, struct arena *arena,
 	run->environment.signal = option_text(&run->options, SETTING_SIGNAL);
 	run->environment.static_libpq =
 		option_switch(&run->options, SETTING_STATIC_LIBPQ);
+	run->environment.scan_time =
+		option_text(&run->options, SETTING_SCAN_TIME);
+	run->environment.no_scan =
+		option_switch(&run->options, SETTING_NO_SCAN);
 	return environment_prepare(&run->environment, arena, shim,
 				   &run->program, ret_error);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include "analyzer/arena.h"
+#include "analyzer/gate.h"
 #include "analyzer/options.h"
 #include "analyzer/report.h"
 
@@ -37,6 +38,14 @@ struct judging {
 /* `argv` as of `connleak report`; returns the exit status. */
 int judge_records(int argc, char **argv, const struct judging *judging,
 		  struct arena *arena, const char **ret_error);
+
+/*
+ * command_gate.c: what gates, and what is suppressed.  Returns 0, or a negative
+ * errno and what is wrong with it.
+ */
+int command_gate(struct gate *gate, const struct options *options,
+		 struct arena *arena, const char **ret_error)
+	__attribute__((warn_unused_result));
 
 /*
  * output.c: whether all files of reports can be written, before hours are

@@ -127,5 +127,7 @@ bool environment_set(const struct environment *e)
 	       !setenv("CONNLEAK_DIR", e->folder, 1) &&
 	       !setenv("CONNLEAK_RECORD_LIMIT", e->limit, 1) &&
 	       (!e->signal || !setenv("CONNLEAK_SIGNAL", e->signal, 1)) &&
+	       !setenv("CONNLEAK_SCAN_TIME", e->scan_time, 1) &&
+	       !setenv("CONNLEAK_NO_SCAN", e->no_scan ? "1" : "0", 1) &&
 	       (!e->static_libpq || !setenv("CONNLEAK_STATIC_LIBPQ", "1", 1));
 }

@@ -24,6 +24,8 @@ struct environment {
 	const char *limit;   /* of a record, as the shim reads it */
 	const char *signal;  /* that asks for a report; or NULL */
 	bool static_libpq;   /* to be hooked */
+	const char *scan_time; /* of the search at the end, the same */
+	bool no_scan;
 };
 
 /*

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 /* Sets the error and is the value to return. */
 #define FAIL(arena, ret_error, ...) \
 	(*(ret_error) = arena_printf(arena, __VA_ARGS__), -EINVAL)
@@ -225,6 +224,7 @@ int gate_parse(struct gate *g, const char *fail_on, bool strict,
 	if (!err && allow)
 		err = parse_allow(g, arena_strdup(arena, allow), arena,
 				  ret_error);
+	g->strict = strict;
 	if (strict) {
 		add_class(g, CLASS_HELD);
 		add_class(g, CLASS_UNDECIDED);

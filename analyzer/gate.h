@@ -23,6 +23,7 @@
 #include "analyzer/arena.h"
 #include "analyzer/kinds.h"
 #include "analyzer/report.h"
+#include "analyzer/suppress.h"
 
 #define STATUS_INCOMPLETE 24 /* not everything was seen */
 
@@ -31,6 +32,8 @@ struct gate {
 	bool allows[REASONS];
 	bool limits_peak;
 	uint64_t peak;
+	bool strict;
+	struct suppress *suppress; /* what is by design; or NULL */
 };
 
 /*

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/classes.h"
+#include "analyzer/holders.h"
 #include "analyzer/kinds.h"
 #include "analyzer/naming.h"
 
@@ -19,13 +21,6 @@ static enum kind_id kind_of(const struct record_slot *slot)
 	if (slot->state == SLOT_FAILED)
 		return KIND_UNFINISHED_FAILED_CONNECT;
 	return KIND_ABANDONED_ASYNC_CONNECT;
-}
-
-/* The one place where a search for lost handles will say more. */
-static enum class_id class_of(const struct record_slot *slot)
-{
-	(void)slot;
-	return CLASS_UNDECIDED;
 }
 
 static const char *known(struct arena *arena, const struct reader *reader,
@@ -78,16 +73,52 @@ static bool is_over(const struct report *r, const struct process *process)
 	return r->viewed_ns && process && strcmp(process->end, "running") != 0;
 }
 
-static void add_record(struct report *r, struct places *places,
+/* What the user has said of the place comes before what was found out. */
+static enum class_id class_of(struct report *r, const struct gate *gate,
+			      struct place *place,
+			      const struct classes *classes, uint32_t number,
+			      const struct record_slot *slot)
+{
+	struct suppression *known = NULL;
+
+	if (gate->suppress)
+		known = suppress_find(gate->suppress, &place->stack);
+	if (!known)
+		return classes_of(classes, number, slot);
+	known->handles++;
+	r->suppressed++;
+	return CLASS_BY_DESIGN;
+}
+
+static void add_handle(struct report *r, const struct gate *gate,
+		       struct places *places, const struct classes *classes,
+		       uint32_t number, const struct record_slot *slot,
+		       const struct process *process)
+{
+	struct place *place = places_find(places, classes->reader, slot->site);
+	struct report_handle handle;
+	struct record_scan scan;
+
+	judge_fill_handle(&r->arena, classes->reader, slot, process, &handle);
+	if (classes_scan(classes, number, slot, &scan))
+		handle.held_by = holders_say(places->symbols, &r->arena,
+					     classes->reader, &scan);
+	places_add_handle(places, place, kind_of(slot),
+			  class_of(r, gate, place, classes, number, slot),
+			  &handle);
+}
+
+static void add_record(struct report *r, const struct gate *gate,
+		       struct places *places,
 		       const struct evidence_record *record,
 		       const struct process *process,
 		       const struct handovers *handovers)
 {
 	const struct reader *reader = record->reader;
-	struct report_handle handle;
+	struct classes classes;
 	struct record_slot slot;
-	struct place *place;
 
+	classes_find(&classes, &r->arena, reader, process);
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SITES); i++)
 		places_add_counts(places, reader, i);
 	if (is_over(r, process))
@@ -95,15 +126,13 @@ static void add_record(struct report *r, struct places *places,
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
 		if (!reader_slot(reader, i, &slot) || slot.state == SLOT_FREE)
 			continue;
-		place = places_find(places, reader, slot.site);
-		if (judge_is_handed_over(handovers, reader, i)) {
-			add_release(r, place);
-			continue;
-		}
-		judge_fill_handle(&r->arena, reader, &slot, process, &handle);
-		places_add_handle(places, place, kind_of(&slot),
-				  class_of(&slot), &handle);
+		if (judge_is_handed_over(handovers, reader, i))
+			add_release(r, places_find(places, reader, slot.site));
+		else
+			add_handle(r, gate, places, &classes, i, &slot,
+				   process);
 	}
+	judge_searches(r, &classes);
 }
 
 /* A damaged record, or a living one, may have more of the part. */
@@ -260,12 +289,19 @@ static void tell_apart(struct report *r)
 		r->findings[i].fingerprint = own[i];
 }
 
+static bool is_by_design(const struct report_finding *f)
+{
+	return class_find(f->class) == CLASS_BY_DESIGN;
+}
+
 static int worse(const void *a, const void *b)
 {
 	const struct report_finding *x = a, *y = b;
 
 	if (x->gates != y->gates)
 		return x->gates ? -1 : 1;
+	if (is_by_design(x) != is_by_design(y))
+		return is_by_design(x) ? 1 : -1;
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
 	return strcmp(x->fingerprint, y->fingerprint);
@@ -344,6 +380,22 @@ static void add_processes(struct report *r, const struct processes *p)
 	r->processes_seen = (unsigned)p->count;
 }
 
+/* A file of suppressions may serve many programs: only who is strict asks. */
+static void note_unused(struct report *r, const struct gate *gate)
+{
+	const struct suppress *suppress = gate->suppress;
+
+	for (size_t i = 0; gate->strict && suppress && i < suppress->count; i++)
+		if (!suppress->list[i].handles)
+			judge_add_note(r, 0, NULL,
+				       arena_printf(&r->arena,
+						    "%s:%u: leak:%s matched "
+						    "nothing",
+						    suppress->path,
+						    suppress->list[i].line,
+						    suppress->list[i].pattern));
+}
+
 static void set_status(struct report *r, const struct gate *gate)
 {
 	for (size_t i = 0; i < r->incomplete_count; i++) {
@@ -371,7 +423,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	judge_misuses(r, &places, e, &processes, &handovers);
 	for (size_t i = 0; i < e->record_count; i++) {
 		add_totals(&r->totals, reader_header(e->records[i].reader));
-		add_record(r, &places, &e->records[i],
+		add_record(r, gate, &places, &e->records[i],
 			   processes_of(&processes, &e->records[i]),
 			   &handovers);
 	}
@@ -379,6 +431,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	add_sites(r, &places);
 	add_processes(r, &processes);
 	judge_gaps(r, e, &unwatched, could_not);
+	note_unused(r, gate);
 	set_status(r, gate);
 	symbols_free(symbols);
 }

@@ -5,12 +5,11 @@
  * Every handle that is out when its process has ended is a finding of some
  * kind and class; handles of one kind and class from one site are one finding.
  * One that was misused is a finding of a kind without class.
- * Until there is a search for lost handles, nothing tells which of them are
- * still wanted, and all of them are `undecided`.
  */
 #ifndef ANALYZER_JUDGE_H
 #define ANALYZER_JUDGE_H
 
+#include "analyzer/classes.h"
 #include "analyzer/evidence.h"
 #include "analyzer/gate.h"
 #include "analyzer/places.h"
@@ -58,5 +57,8 @@ void judge_add_incomplete(struct report *report, enum report_reason reason,
 			  const char *text);
 void judge_add_note(struct report *report, int pid, const char *exe,
 		    const char *why);
+
+/* judge_searches.c: what one process could not find out about its handles. */
+void judge_searches(struct report *report, const struct classes *classes);
 
 #endif

@@ -125,12 +125,13 @@ struct report {
 	struct report_note *notes;
 	size_t note_count;
 	struct report_totals totals;
-	struct report_finding *findings; /* the worst first */
+	struct report_finding *findings; /* the worst first, by-design last */
 	size_t finding_count;
 	struct report_site *sites; /* most open first */
 	size_t site_count;
 	struct report_process *processes;
 	size_t process_count;
+	uint64_t suppressed; /* handles, by --suppress: all by-design */
 	const char *kept; /* the folder, if it is kept; or NULL */
 };
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "analyzer/columns.h"
 #include "analyzer/emit.h"
+#include "analyzer/kinds.h"
 #include "analyzer/printable.h"
 #include "analyzer/text.h"
 
@@ -53,6 +54,16 @@ const char *text_time(const struct text *t, uint64_t ns)
 	    !strftime(shown, sizeof(shown), "%F %T %Z", &local))
 		return NULL;
 	return arena_strdup(t->arena, shown);
+}
+
+size_t text_listed(const struct report *report)
+{
+	size_t count = 0;
+
+	while (count < report->finding_count &&
+	       class_find(report->findings[count].class) != CLASS_BY_DESIGN)
+		count++;
+	return count;
 }
 
 /* What the reader can do about a gap. */
@@ -144,7 +155,7 @@ static void write_title(const struct text *t)
 			"connleak: what is out at %s; the program goes "
 			"on:\n\n",
 			text_time(t, report->viewed_ns));
-	else if (report->finding_count)
+	else if (text_listed(report))
 		fputs("connleak found, the worst first:\n\n", t->out);
 }
 
@@ -153,12 +164,12 @@ static void write_report(const struct text *t)
 	const struct report *report = t->report;
 
 	write_title(t);
-	for (size_t i = 0; i < report->finding_count; i++)
+	for (size_t i = 0; i < text_listed(report); i++)
 		text_finding(t, i);
 	text_nameless(t);
 	for (int i = 0; i < REASONS; i++)
 		write_incomplete(t, (enum report_reason)i);
-	if (report->status != REPORT_CLEAN || report->finding_count)
+	if (report->status != REPORT_CLEAN || text_listed(report))
 		write_notes(t);
 	text_summary(t);
 }

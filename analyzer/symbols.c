@@ -18,8 +18,8 @@ struct module {
 	enum report_trouble trouble; /* TROUBLE_NONE: the rest is there */
 	struct object object;
 	Dwarf_Addr bias;
-	struct units *units;   /* NULL without debug info */
-	struct symtab *symtab; /* NULL until a name is looked for in it */
+	struct units *units;	   /* NULL without debug info */
+	struct symtab *symtabs[2]; /* NULL until a name is looked for in it */
 };
 
 struct symbols {
@@ -101,14 +101,16 @@ static struct module *module_for(struct symbols *s,
 }
 
 static const char *symbol_at(struct symbols *s, struct module *module,
-			     uint64_t address)
+			     enum symtab_kind kind, uint64_t address,
+			     uint64_t *ret_start)
 {
-	if (!module->symtab) {
-		module->symtab =
-			arena_alloc(&s->arena, sizeof(*module->symtab));
-		symtab_build(module->symtab, &s->arena, module->object.module);
+	struct symtab **symtab = &module->symtabs[kind];
+
+	if (!*symtab) {
+		*symtab = arena_alloc(&s->arena, sizeof(**symtab));
+		symtab_build(*symtab, &s->arena, module->object.module, kind);
 	}
-	return symtab_find(module->symtab, address);
+	return symtab_find(*symtab, address, ret_start);
 }
 
 /* Names the function that has the code, if its debug info did not. */
@@ -144,7 +146,10 @@ static size_t frames_at(struct symbols *s, struct arena *arena,
 	}
 	last = &frames[count - 1];
 	if (!last->function)
-		name_by_symbol(arena, symbol_at(s, module, address), last);
+		name_by_symbol(
+			arena,
+			symbol_at(s, module, SYMTAB_FUNCTIONS, address, NULL),
+			last);
 	*ret_frames = frames;
 	return count;
 }
@@ -177,4 +182,23 @@ size_t symbols_frames(struct symbols *s, struct arena *arena,
 		(*ret_frames)[i].offset = offset;
 	}
 	return count;
+}
+
+const char *symbols_variable(struct symbols *s, struct arena *arena,
+			     const struct symbols_module *module,
+			     uint64_t offset)
+{
+	struct module *known = module->path ? module_for(s, module) : NULL;
+	const char *symbol = NULL;
+	uint64_t start = offset;
+
+	if (known && known->trouble == TROUBLE_NONE)
+		symbol = symbol_at(s, known, SYMTAB_VARIABLES, offset, &start);
+	if (!symbol)
+		return NULL;
+	symbol = demangle_symbol(arena, symbol);
+	if (start == offset)
+		return symbol;
+	return arena_printf(arena, "%s+%llu", symbol,
+			    (unsigned long long)(offset - start));
 }

@@ -35,4 +35,12 @@ size_t symbols_frames(struct symbols *s, struct arena *arena,
 		      const struct symbols_module *module, uint64_t offset,
 		      struct report_frame **ret_frames);
 
+/*
+ * The variable at `offset`, also a static one: "pool", or "pool+16" inside of
+ * it.  NULL if it is not known.
+ */
+const char *symbols_variable(struct symbols *s, struct arena *arena,
+			     const struct symbols_module *module,
+			     uint64_t offset);
+
 #endif

@@ -51,16 +51,19 @@ static uint64_t section_end(Elf *elf, GElf_Word index, GElf_Addr bias)
 	return header.sh_addr + header.sh_size + bias;
 }
 
-static bool is_function(const GElf_Sym *symbol)
+static bool is_of(enum symtab_kind kind, const GElf_Sym *symbol)
 {
 	const int type = GELF_ST_TYPE(symbol->st_info);
 
-	return (type == STT_FUNC || type == STT_GNU_IFUNC) &&
-	       symbol->st_shndx != SHN_UNDEF;
+	if (symbol->st_shndx == SHN_UNDEF)
+		return false;
+	if (kind == SYMTAB_VARIABLES)
+		return type == STT_OBJECT;
+	return type == STT_FUNC || type == STT_GNU_IFUNC;
 }
 
 static void list_symbols(struct symbol_list *list, struct arena *arena,
-			 Dwfl_Module *module)
+			 Dwfl_Module *module, enum symtab_kind kind)
 {
 	const int count = dwfl_module_getsymtab(module);
 	int i;
@@ -74,7 +77,7 @@ static void list_symbols(struct symbol_list *list, struct arena *arena,
 
 		found.name = dwfl_module_getsym_info(
 			module, i, &symbol, &address, &section, &elf, &bias);
-		if (!found.name || !*found.name || !is_function(&symbol))
+		if (!found.name || !*found.name || !is_of(kind, &symbol))
 			continue;
 		found.address = address;
 		found.size = symbol.st_size;
@@ -105,6 +108,7 @@ static void keep_symbols(struct symtab *symtab, struct arena *arena,
 	uint32_t kept = 0;
 
 	symtab->names = arena_array(arena, list->count, sizeof(char *));
+	symtab->starts = arena_array(arena, list->count, sizeof(uint64_t));
 	for (i = 0; i < list->count; i = next) {
 		const struct symbol *symbol = &list->at[i];
 		uint64_t next_address;
@@ -116,29 +120,35 @@ static void keep_symbols(struct symtab *symtab, struct arena *arena,
 						  : UINT64_MAX;
 		span_list_add(&spans, scratch, symbol->address,
 			      symbol_end(symbol, next_address), kept);
+		symtab->starts[kept] = symbol->address;
 		symtab->names[kept++] = symbol->name;
 	}
 	spans_build(&symtab->by_address, arena, &spans);
 }
 
 void symtab_build(struct symtab *symtab, struct arena *arena,
-		  Dwfl_Module *module)
+		  Dwfl_Module *module, enum symtab_kind kind)
 {
 	struct symbol_list list = { 0 };
 	struct arena scratch;
 
 	*symtab = (struct symtab){ 0 };
 	arena_init(&scratch);
-	list_symbols(&list, &scratch, module);
+	list_symbols(&list, &scratch, module, kind);
 	if (list.count)
 		qsort(list.at, list.count, sizeof(*list.at), compare_symbols);
 	keep_symbols(symtab, arena, &list, &scratch);
 	arena_release(&scratch);
 }
 
-const char *symtab_find(const struct symtab *symtab, uint64_t address)
+const char *symtab_find(const struct symtab *symtab, uint64_t address,
+			uint64_t *ret_start)
 {
 	const uint32_t index = spans_find(&symtab->by_address, address, NULL);
 
-	return index == SPANS_NONE ? NULL : symtab->names[index];
+	if (index == SPANS_NONE)
+		return NULL;
+	if (ret_start)
+		*ret_start = symtab->starts[index];
+	return symtab->names[index];
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * symtab - the functions of a module by its symbol tables, for where there is
- * no debug info
+ * symtab - the functions or variables of a module by its symbol tables, for
+ * where there is no debug info
  *
  * elfutils searches its table from end to end for every address; this one is
  * sorted once.
@@ -12,15 +12,22 @@
 #include <elfutils/libdwfl.h>
 #include "analyzer/spans.h"
 
+enum symtab_kind { SYMTAB_FUNCTIONS, SYMTAB_VARIABLES };
+
 struct symtab {
 	const char **names; /* of the module's files, which must stay open */
+	uint64_t *starts;
 	struct spans by_address;
 };
 
 void symtab_build(struct symtab *symtab, struct arena *arena,
-		  Dwfl_Module *module);
+		  Dwfl_Module *module, enum symtab_kind kind);
 
-/* As it is in the file, or NULL.  See demangle_symbol(). */
-const char *symtab_find(const struct symtab *symtab, uint64_t address);
+/*
+ * As it is in the file, or NULL.  See demangle_symbol().  `ret_start`, if not
+ * NULL, is where it begins.
+ */
+const char *symtab_find(const struct symtab *symtab, uint64_t address,
+			uint64_t *ret_start);
 
 #endif

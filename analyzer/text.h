@@ -45,6 +45,12 @@ const char *text_path(const struct text *t, const char *path);
 /* Local time with its zone, to be compared with a server's log; or NULL. */
 const char *text_time(const struct text *t, uint64_t ns);
 
+/*
+ * The first so many findings have a block; what is by design comes behind them,
+ * and is counted in the last lines alone.
+ */
+size_t text_listed(const struct report *report);
+
 /* The block of finding `index`, counted from 0. */
 void text_finding(const struct text *t, size_t index);
 

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "analyzer/columns.h"
 #include "analyzer/kinds.h"
@@ -14,6 +15,7 @@
 #define SERVERS_MAX   3
 #define PROCESSES_MAX 3
 #define BACKENDS_MAX  8
+#define HOLDERS_MAX   3
 
 /* What the handles of a finding have, each once, in order. */
 struct distinct {
@@ -179,6 +181,63 @@ static void write_times(const struct text *t,
 		write_value(t, "newest", newest);
 }
 
+struct holder {
+	const char *words;
+	size_t count;
+};
+
+static int more_often(const void *a, const void *b)
+{
+	const struct holder *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return strcmp(x->words, y->words);
+}
+
+static size_t list_holders(const struct report_finding *finding,
+			   struct holder *holders)
+{
+	size_t count = 0, n;
+
+	for (size_t i = 0; i < finding->handle_count; i++) {
+		const char *words = finding->handles[i].held_by;
+
+		for (n = 0; words && n < count; n++)
+			if (!strcmp(holders[n].words, words))
+				break;
+		if (words && n == count)
+			holders[count++] = (struct holder){ .words = words };
+		if (words)
+			holders[n].count++;
+	}
+	qsort(holders, count, sizeof(*holders), more_often);
+	return count;
+}
+
+/* What holds most of them comes first; how many, where not all are the same. */
+static void write_holders(const struct text *t,
+			  const struct report_finding *finding)
+{
+	struct holder holders[REPORT_MAX_HANDLES];
+	const size_t count = list_holders(finding, holders);
+
+	for (size_t i = 0; i < count && i < HOLDERS_MAX; i++) {
+		const char *words = text_safe(t, holders[i].words, "?");
+
+		if (holders[i].count < finding->count)
+			words = arena_printf(t->arena,
+					     "%s (%zu of %" PRIu64 ")", words,
+					     holders[i].count, finding->count);
+		write_value(t, i ? "" : "held by", words);
+	}
+	if (count > HOLDERS_MAX)
+		write_value(t, "",
+			    arena_printf(t->arena, "and %zu other%s",
+					 count - HOLDERS_MAX,
+					 count == HOLDERS_MAX + 1 ? "" : "s"));
+}
+
 static void write_handles(const struct text *t,
 			  const struct report_finding *finding)
 {
@@ -200,6 +259,7 @@ static void write_handles(const struct text *t,
 	pids = distinct_join(t, &backends, BACKENDS_MAX);
 	if (backends.count > BACKENDS_MAX)
 		pids = arena_printf(t->arena, "%s, ...", pids);
+	write_holders(t, finding);
 	write_value(t, "server", distinct_count(t, &servers, SERVERS_MAX, all));
 	write_value(t, "backend", pids);
 	write_times(t, finding);

@@ -287,7 +287,7 @@ void text_nameless(const struct text *t)
 {
 	struct nameless list = { .count = 0 };
 
-	for (size_t i = 0; i < t->report->finding_count; i++) {
+	for (size_t i = 0; i < text_listed(t->report); i++) {
 		const struct report_finding *finding = &t->report->findings[i];
 
 		note_stack(&list, &finding->stack);

@@ -17,7 +17,7 @@ static uint64_t count_kind(const struct report *report, const char *name)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < report->finding_count; i++)
+	for (size_t i = 0; i < text_listed(report); i++)
 		if (report->findings[i].kind &&
 		    !strcmp(report->findings[i].kind, name))
 			sum += report->findings[i].count;
@@ -72,7 +72,7 @@ static const char *places(const struct text *t)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < t->report->finding_count; i++)
+	for (size_t i = 0; i < text_listed(t->report); i++)
 		if (t->report->findings[i].stack.count &&
 		    text_same_stack(t->report, i) == i)
 			count++;
@@ -150,12 +150,31 @@ static const char *reasons(const struct text *t)
 	return names;
 }
 
+/* "3 kept by design, 1 of them suppressed" */
+static const char *by_design(const struct text *t)
+{
+	const struct report *report = t->report;
+	uint64_t kept = 0;
+
+	for (size_t i = text_listed(report); i < report->finding_count; i++)
+		kept += report->findings[i].count;
+	if (!kept)
+		return NULL;
+	if (!report->suppressed)
+		return arena_printf(t->arena, "%" PRIu64 " kept by design",
+				    kept);
+	return arena_printf(t->arena,
+			    "%" PRIu64 " kept by design, %" PRIu64
+			    " of them suppressed",
+			    kept, report->suppressed);
+}
+
 /* A clean report is this line alone, so notes are counted here. */
 static const char *notes(const struct text *t)
 {
 	const size_t count = t->report->note_count;
 
-	if (t->report->status != REPORT_CLEAN || t->report->finding_count ||
+	if (t->report->status != REPORT_CLEAN || text_listed(t->report) ||
 	    !count)
 		return NULL;
 	return arena_printf(t->arena, "%zu note%s", count,
@@ -227,6 +246,7 @@ void text_summary(const struct text *t)
 		status == REPORT_FINDINGS || t->report->viewed_ns
 			? incomplete(t)
 			: NULL,
+		by_design(t),
 		notes(t),
 		records(t),
 	};

@@ -67,6 +67,24 @@ static int parse_signal(const char *text)
 	return number && !signals_refusal(number) ? number : 0;
 }
 
+/* With ms, s, m or h, or the word forever: the same holds. */
+static uint64_t parse_duration(const char *text)
+{
+	uint64_t ms = 0;
+
+	if (!strcmp(text, "forever"))
+		return CONFIG_FOREVER;
+	for (; *text >= '0' && *text <= '9'; text++)
+		ms = ms * 10 + (uint64_t)(*text - '0');
+	if (*text == 's')
+		ms *= 1000;
+	else if (*text == 'h')
+		ms *= 60 * 60 * 1000;
+	else if (*text == 'm' && text[1] != 's')
+		ms *= 60 * 1000;
+	return ms;
+}
+
 /* Joins two parts of a path; false and "" if they do not fit. */
 static bool join(char *out, size_t size, const char *head, const char *tail)
 {
@@ -122,6 +140,8 @@ void config_read(struct config *out, char *const *environment)
 	out->signal = parse_signal(setting(environment, SETTING_SIGNAL));
 	out->report_at_exit =
 		!strcmp(setting(environment, SETTING_REPORT), "exit");
+	out->scan = strcmp(setting(environment, SETTING_NO_SCAN), "1") != 0;
+	out->scan_ms = parse_duration(setting(environment, SETTING_SCAN_TIME));
 	out->is_default = !folder[0];
 	if (out->is_default)
 		default_folder(out->folder, sizeof(out->folder), environment);

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CONFIG_FOREVER UINT64_MAX
+
 struct config {
 	char folder[512];      /* where records go; "" if there is no place */
 	int is_default;	       /* nobody named it: it may have to be made */
@@ -19,6 +21,8 @@ struct config {
 	bool static_libpq;     /* hook one that is linked into the program */
 	int signal;	       /* that asks for a report; 0 if none does */
 	bool report_at_exit;   /* each process is judged when it has ended */
+	bool scan;	       /* search for what points to handles */
+	uint64_t scan_ms;      /* for so long; CONFIG_FOREVER is no bound */
 };
 
 /* Takes the constructor's own envp: getenv() may not work that early. */

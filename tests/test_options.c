@@ -194,7 +194,7 @@ START_TEST(what_is_not_built_yet_is_refused_by_name)
 {
 	ck_refused(RUN("--sarif", "x", "prog"),
 		   "--sarif is not built yet in this version");
-	ck_refused(RUN("--no-scan", "prog"), "--no-scan is not built yet");
+	ck_refused(RUN("--hook", "x", "prog"), "--hook is not built yet");
 }
 END_TEST
 

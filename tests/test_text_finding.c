@@ -68,7 +68,7 @@ END_TEST
 START_TEST(undecided_is_explained_once)
 {
 	made.report.finding_count = 2;
-	ck_assert_int_eq(count_of("\n    undecided: nothing yet says whether "
+	ck_assert_int_eq(count_of("\n    undecided: nobody could look whether "
 				  "the program still points to it\n"),
 			 1);
 }

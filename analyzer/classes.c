@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/classes.h"
+
+#include <string.h>
+
+/* Fewer are no trend. */
+#define GROWING_OUT  3
+#define GROWING_LEFT 2
+
+struct class_site {
+	uint64_t acquired;
+	uint32_t out, left;
+};
+
+/*
+ * The process said that it was about to end, or was searched because it was;
+ * and then nothing else ended it.
+ */
+static bool is_normal(const struct classes *c, const struct process *process)
+{
+	if (!reader_count(c->reader, RECORD_MARKS) && !c->searched)
+		return false;
+	return !process || (strncmp(process->end, "signal ", 7) != 0 &&
+			    strcmp(process->end, "exec") != 0 &&
+			    strcmp(process->end, "running") != 0);
+}
+
+/* Idle since its site went on to acquire another one. */
+static bool is_left(const struct record_slot *slot,
+		    const struct class_site *site)
+{
+	return slot->used_ns && !slot->calls && slot->used_at < site->acquired;
+}
+
+static void count_sites(struct classes *c, struct arena *arena)
+{
+	struct record_site site;
+	struct record_slot slot;
+
+	c->site_count = reader_count(c->reader, RECORD_SITES);
+	c->sites = arena_array(arena, c->site_count, sizeof(*c->sites));
+	for (uint32_t i = 0; i < c->site_count; i++)
+		if (reader_site(c->reader, i, &site))
+			c->sites[i].acquired = site.acquired;
+	for (uint32_t i = 0; i < c->slot_count; i++) {
+		if (!reader_slot(c->reader, i, &slot) ||
+		    slot.state == SLOT_FREE || slot.kind != HANDLE_CONNECTION ||
+		    slot.flags & SLOT_BY_DESIGN || slot.site >= c->site_count)
+			continue;
+		c->sites[slot.site].out++;
+		c->sites[slot.site].left +=
+			is_left(&slot, &c->sites[slot.site]);
+	}
+}
+
+/* Of several about one slot the last is true. */
+static void index_scans(struct classes *c, struct arena *arena)
+{
+	struct record_scan scan;
+
+	c->scans = arena_array(arena, c->slot_count, sizeof(*c->scans));
+	for (uint32_t i = 0; i < c->slot_count; i++)
+		c->scans[i] = RECORD_NONE;
+	for (uint32_t i = 0; i < reader_count(c->reader, RECORD_SCANS); i++)
+		if (reader_scan(c->reader, i, &scan) &&
+		    scan.slot < c->slot_count)
+			c->scans[scan.slot] = i;
+}
+
+static void find_search(struct classes *c)
+{
+	uint32_t n = reader_count(c->reader, RECORD_SEARCHES);
+
+	while (n-- > 0 && !c->searched)
+		c->searched = reader_search(c->reader, n, &c->search);
+}
+
+void classes_find(struct classes *c, struct arena *arena,
+		  const struct reader *reader, const struct process *process)
+{
+	*c = (struct classes){ .reader = reader };
+	c->slot_count = reader_count(reader, RECORD_SLOTS);
+	find_search(c);
+	c->normal = is_normal(c, process);
+	count_sites(c, arena);
+	index_scans(c, arena);
+}
+
+bool classes_scan(const struct classes *c, uint32_t number,
+		  const struct record_slot *slot, struct record_scan *ret)
+{
+	return number < c->slot_count && c->scans[number] != RECORD_NONE &&
+	       reader_scan(c->reader, c->scans[number], ret) &&
+	       ret->acquired_ns == slot->acquired_ns;
+}
+
+static bool is_complete(const struct classes *c)
+{
+	return c->normal && c->searched &&
+	       c->search.outcome == OUTCOME_COMPLETE;
+}
+
+/* Whoever acquires one connection and holds on to it means to keep it. */
+static bool is_only_one(const struct classes *c, const struct record_slot *slot)
+{
+	return slot->kind == HANDLE_CONNECTION &&
+	       (slot->state == SLOT_ESTABLISHED ||
+		slot->flags & SLOT_EVER_ESTABLISHED) &&
+	       slot->site < c->site_count && c->sites[slot->site].acquired == 1;
+}
+
+/* By something that is understood. */
+static bool is_held(const struct record_scan *scan)
+{
+	return scan->answer == ANSWER_HELD && scan->holder != HOLDER_NONE &&
+	       scan->holder != HOLDER_UNKNOWN;
+}
+
+static bool is_growing(const struct classes *c, const struct record_slot *slot)
+{
+	const struct class_site *site;
+
+	if (slot->kind != HANDLE_CONNECTION || slot->site >= c->site_count)
+		return false;
+	site = &c->sites[slot->site];
+	return site->out >= GROWING_OUT && site->left >= GROWING_LEFT;
+}
+
+enum class_id classes_of(const struct classes *c, uint32_t number,
+			 const struct record_slot *slot)
+{
+	struct record_scan scan = { .answer = ANSWER_NONE };
+
+	if (!classes_scan(c, number, slot, &scan))
+		scan.answer = ANSWER_NONE;
+	if (slot->flags & SLOT_BY_DESIGN)
+		return CLASS_BY_DESIGN;
+	if (is_complete(c) && is_held(&scan) && is_only_one(c, slot))
+		return CLASS_BY_DESIGN;
+	if (is_complete(c) && scan.answer == ANSWER_LOST)
+		return CLASS_LOST;
+	if (is_growing(c, slot))
+		return CLASS_GROWING;
+	if (c->normal &&
+	    (scan.answer == ANSWER_HELD || scan.answer == ANSWER_MAYBE))
+		return CLASS_HELD;
+	return CLASS_UNDECIDED;
+}

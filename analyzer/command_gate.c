@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What gates, as the options of run and report say it alike. */
+#include "analyzer/commands.h"
+
+int command_gate(struct gate *gate, const struct options *o,
+		 struct arena *arena, const char **ret_error)
+{
+	const char *path = option_text(o, SETTING_SUPPRESS);
+	struct suppress *suppress;
+	int err = gate_parse(gate, option_text(o, SETTING_FAIL_ON),
+			     option_switch(o, SETTING_STRICT),
+			     option_text(o, SETTING_ALLOW), arena, ret_error);
+
+	if (err || !path)
+		return err;
+	suppress = arena_alloc(arena, sizeof(*suppress));
+	err = suppress_read(suppress, path, arena, ret_error);
+	gate->suppress = suppress;
+	return err;
+}
