@@ -26,6 +26,8 @@
 	ROW(address)      \
 	ROW(judge)        \
 	ROW(misuse)       \
+	ROW(classes)      \
+	ROW(suppress)     \
 	ROW(reader)       \
 	ROW(directory)    \
 	ROW(snapshot)     \
