@@ -26,8 +26,13 @@
 	ROW(address)      \
 	ROW(judge)        \
 	ROW(misuse)       \
+	ROW(searches)     \
 	ROW(classes)      \
 	ROW(suppress)     \
+	ROW(holders)      \
+	ROW(classes)      \
+	ROW(suppress)     \
+	ROW(holders)      \
 	ROW(reader)       \
 	ROW(directory)    \
 	ROW(snapshot)     \

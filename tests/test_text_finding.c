@@ -74,6 +74,45 @@ START_TEST(undecided_is_explained_once)
 }
 END_TEST
 
+static void hold(const char *by, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++)
+		made.handles[i].held_by = by;
+}
+
+START_TEST(one_holder_of_all_is_told_once)
+{
+	made.findings[0].count = made.findings[0].handle_count = 4;
+	hold("global pool (app)", 0, 4);
+	ck_assert_int_eq(count_of("\n    held by  global pool (app)\n"), 1);
+	ck_assert_int_eq(count_of("global pool"), 1);
+}
+END_TEST
+
+START_TEST(the_most_frequent_holder_comes_first_with_its_number)
+{
+	made.findings[0].count = made.findings[0].handle_count = 7;
+	hold("stack of thread 9", 0, 2);
+	hold("global pool (app)", 2, 6);
+	ck_assert(says("\n    held by  global pool (app) (4 of 7)\n"
+		       "             stack of thread 9 (2 of 7)\n"));
+	hold("a", 0, 1);
+	hold("b", 1, 2);
+	hold("c", 2, 3);
+	hold("d", 3, 4);
+	ck_assert(says("\n    held by  global pool (app) (2 of 7)\n"
+		       "             a (1 of 7)\n"
+		       "             b (1 of 7)\n"
+		       "             and 2 others\n"));
+}
+END_TEST
+
+START_TEST(without_a_holder_there_is_no_line_of_one)
+{
+	ck_assert(!says("held by"));
+}
+END_TEST
+
 START_TEST(what_does_not_gate_is_marked)
 {
 	ck_assert(!says("does not gate"));
@@ -257,6 +296,10 @@ static void add_words(Suite *suite)
 	tcase_add_test(tcase, where_it_was_misused_comes_last);
 	tcase_add_test(tcase, undecided_is_explained_once);
 	tcase_add_test(tcase, what_does_not_gate_is_marked);
+	tcase_add_test(tcase, one_holder_of_all_is_told_once);
+	tcase_add_test(tcase,
+		       the_most_frequent_holder_comes_first_with_its_number);
+	tcase_add_test(tcase, without_a_holder_there_is_no_line_of_one);
 }
 
 static void add_handles(Suite *suite)

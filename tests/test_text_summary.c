@@ -34,6 +34,38 @@ START_TEST(a_clean_report_is_one_line)
 }
 END_TEST
 
+START_TEST(what_is_by_design_is_counted_and_not_listed)
+{
+	made.report.status = REPORT_CLEAN;
+	made.report.totals.connects = made.report.totals.open_at_end = 3;
+	made.findings[0].class = "by-design";
+	made.findings[0].gates = false;
+	made.findings[0].count = 3;
+	ck_assert(says("connleak: clean: 3 connections seen, in 1 process; "
+		       "3 kept by design\n"));
+	ck_assert(!says("#1"));
+	ck_assert(!says("connleak found"));
+	made.report.suppressed = 2;
+	ck_assert(says("; 3 kept by design,\n  2 of them suppressed\n") ||
+		  says("\n  3 kept by design, 2 of them suppressed\n"));
+}
+END_TEST
+
+START_TEST(what_is_by_design_is_in_no_other_count)
+{
+	made.report.finding_count = 2;
+	made.findings[0].count = 1;
+	made.findings[1].class = "by-design";
+	made.findings[1].gates = false;
+	made.findings[1].count = 4;
+	made.report.totals.connects = 9;
+	ck_assert(says("connleak: findings: 1 of 9 connections never "
+		       "finished, at 1 place;\n  4 kept by design\n"));
+	ck_assert(says("#1 "));
+	ck_assert(!says("#2 "));
+}
+END_TEST
+
 START_TEST(a_single_connection_is_one)
 {
 	clear_findings(REPORT_CLEAN);
@@ -124,6 +156,8 @@ static void add_last_line(Suite *suite)
 
 	tcase_add_test(tcase, a_clean_report_is_one_line);
 	tcase_add_test(tcase, a_single_connection_is_one);
+	tcase_add_test(tcase, what_is_by_design_is_counted_and_not_listed);
+	tcase_add_test(tcase, what_is_by_design_is_in_no_other_count);
 	tcase_add_test(tcase, a_folder_that_just_fits_stays_on_the_line);
 	tcase_add_test(tcase, a_clean_report_without_connections_says_so);
 	tcase_add_test(
