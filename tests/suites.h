@@ -30,9 +30,6 @@
 	ROW(classes)      \
 	ROW(suppress)     \
 	ROW(holders)      \
-	ROW(classes)      \
-	ROW(suppress)     \
-	ROW(holders)      \
 	ROW(reader)       \
 	ROW(directory)    \
 	ROW(snapshot)     \
