@@ -17,14 +17,14 @@ endif
 # A new .c file in one of these folders needs no line here; one of record/ is
 # the analyzer's, unless it is named as the shim's.
 SHIM_RECORD  := record/writer.c record/escape.c record/signals.c
-PRELOAD_SRC  := $(wildcard preload/*.c) $(SHIM_RECORD)
+PRELOAD_SRC  := $(wildcard preload/*.c preload/scan/*.c) $(SHIM_RECORD)
 PRELOAD_ASM  := $(wildcard preload/*_x86_64.S)
 ANALYZER_SRC := $(wildcard analyzer/*.c) \
                 $(filter-out record/writer.c,$(wildcard record/*.c))
 TEST_SRC     := $(wildcard tests/*.c)
 SAMPLE_SRC   := $(wildcard samples/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c)
-HEADERS      := $(wildcard preload/*.h record/*.h analyzer/*.h tests/*.h \
+HEADERS      := $(wildcard preload/*.h preload/scan/*.h record/*.h analyzer/*.h tests/*.h \
                   tests/audit/*.h)
 SCRIPTS      := setup.sh .ci/run $(wildcard tests/*.sh tests/*/*.sh)
 
@@ -103,7 +103,7 @@ TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/static_libpq.o \
                                 %/preload/execs.o %/preload/connects.o \
                                 %/preload/ending.o %/preload/jails.o \
-                                %/preload/dispositions.o \
+                                %/preload/dispositions.o %/preload/moments.o \
                                 %/preload/annotations.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))) \
               $(BUILD)/preload/stubs_x86_64.o)
@@ -172,7 +172,7 @@ READER    := $(filter-out record/format.h $(SHIM_RECORD) $(SHIM_RECORD:.c=.h), \
 
 check-layers: ## preload and analyzer meet only in record/
 	$(call say,TEST,layers)
-	$(Q)! grep -nE '#include "(analyzer|record|tests)/' preload/* \
+	$(Q)! grep -nE '#include "(analyzer|record|tests)/' preload/*.* preload/scan/* \
 	  $(SHIM_RECORD) $(SHIM_RECORD:.c=.h) | grep -vE '"record/($(SHIM_SEES))"'
 	$(Q)! grep -nE '#include "(preload/|tests/|record/writer)' analyzer/* $(READER)
 	$(Q)! grep -nE '#include "' record/format.h record/settings.def samples/*

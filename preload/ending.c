@@ -17,6 +17,7 @@
 
 #include "preload/guard.h"
 #include "preload/lifecycle.h"
+#include "preload/moments.h"
 #include "preload/recording.h"
 #include "preload/scope.h"
 
@@ -63,23 +64,26 @@ static void at_exit(int status, void *unused)
 
 void ending_begin(void)
 {
-	on_exit(at_exit, NULL);
+	REAL_SYSTEM(on_exit)(at_exit, NULL);
 }
 
 EXPORT void quick_exit(int status)
 {
+	moments_ends();
 	ends(MARK_QUICK_EXIT, status);
 	REAL_SYSTEM(quick_exit)(status);
 }
 
 EXPORT void _exit(int status)
 {
+	moments_ends();
 	ends(MARK_RAW_EXIT, status);
 	REAL_SYSTEM(_exit)(status);
 }
 
 EXPORT void _Exit(int status)
 {
+	moments_ends();
 	ends(MARK_RAW_EXIT, status);
 	REAL_SYSTEM(_Exit)(status);
 }

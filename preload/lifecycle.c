@@ -19,6 +19,8 @@
 #include "preload/modules.h"
 #include "preload/preloads.h"
 #include "preload/recording.h"
+#include "preload/scan/scan.h"
+#include "preload/scan/world.h"
 #include "preload/scope.h"
 #include "preload/seen.h"
 #include "preload/static_libpq.h"
@@ -67,6 +69,7 @@ static void begin(char **environment)
 		watcher_init(environment);
 	seen_begin();
 	ending_begin();
+	scan_begin(config.scan, config.scan_ms);
 	asking_begin(config.signal);
 	loader_lock_find();
 	pthread_atfork(before_fork, lock_after_fork, after_fork_in_child);
@@ -108,6 +111,8 @@ __attribute__((constructor)) static void load(int argc, char **argv,
 	(void)argc;
 	(void)argv;
 	system_next(SYSTEM_execve); /* all are found here, not in a signal */
+	if (gettid() == getpid())
+		world_note_main_thread();
 	begin_once(environment);
 	/* What needs the loader is done here, where nobody waits for it. */
 	if (!lifecycle_ready())

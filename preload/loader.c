@@ -11,6 +11,7 @@
 #include "preload/guard.h"
 #include "preload/lifecycle.h"
 #include "preload/modules.h"
+#include "preload/moments.h"
 #include "preload/slots.h"
 #include "preload/stack.h"
 #include "preload/tracker.h"
@@ -41,6 +42,7 @@ static void prepare(void)
 	if (!atomic_exchange(&begun, true)) {
 		stack_open();
 		tracker_begin();
+		moments_watch();
 	}
 	LIBC(dlerror)();
 }

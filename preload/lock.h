@@ -4,7 +4,8 @@
  *
  * Every lock of the shim is one of these, in the order of enum lock.  Before a
  * fork all are taken, so no other thread is inside when the process is copied;
- * and so is the one of dl_iterate_phdr, which comes after these (loader_lock.h).
+ * and so is the one of dl_iterate_phdr, which comes after these
+ * (loader_lock.h).
  *
  * Between, handlers of other libraries run, and they may connect: to the
  * thread that forks, all locks are its own.

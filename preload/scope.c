@@ -33,6 +33,12 @@ int scope_is_shim(const void *address)
 	       (const char *)address < _end;
 }
 
+void scope_range(uintptr_t *ret_start, uintptr_t *ret_end)
+{
+	*ret_start = (uintptr_t)__ehdr_start;
+	*ret_end = ((uintptr_t)_end + 4095) & ~(uintptr_t)4095;
+}
+
 static void take(const struct link_map *object, system_code **functions)
 {
 	for (int i = 0; i < SYSTEM_FUNCTIONS; i++)

@@ -12,6 +12,7 @@
 #define PRELOAD_SCOPE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum system_function {
 #define SYSTEM(name) SYSTEM_##name,
@@ -46,7 +47,8 @@ system_code *system_libc(enum system_function function);
 void *scope_export(const char *name);
 void *scope_export_of(const void *real);
 
-/* Whether an address lies in the shim itself. */
+/* Where the shim itself lies, and whether an address does there. */
+void scope_range(uintptr_t *ret_start, uintptr_t *ret_end);
 int scope_is_shim(const void *address);
 
 /* Whether another connleak's shim stands before us in this process. */

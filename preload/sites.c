@@ -66,6 +66,17 @@ static uint32_t module_number(struct writer *record, struct module *module)
 	return number;
 }
 
+uint32_t sites_module(struct writer *record, uintptr_t address,
+		      uint64_t *ret_offset)
+{
+	struct module *module;
+
+	modules_refresh();
+	module = modules_find(address);
+	*ret_offset = address - (module ? module->bias : 0);
+	return module ? module_number(record, module) : RECORD_NONE;
+}
+
 static void name_frames(struct writer *record, const struct stack *stack,
 			struct record_frame *out)
 {

@@ -24,6 +24,13 @@ uint32_t sites_number(struct writer *record, enum record_handle_kind kind,
 /* Counts the end of a handle that was out for so long. */
 void sites_released(struct writer *record, uint32_t site, uint64_t held_ns);
 
+/*
+ * The module that an address lies in, by its number in the record, and where
+ * in it; RECORD_NONE if it is unknown or could not be kept.
+ */
+uint32_t sites_module(struct writer *record, uintptr_t address,
+		      uint64_t *ret_offset);
+
 /* In a new process. */
 void sites_forget(void);
 

@@ -23,6 +23,7 @@
 	ROW(shim_basics)  \
 	ROW(image)        \
 	ROW(preloads)     \
+	ROW(search)       \
 	ROW(address)      \
 	ROW(judge)        \
 	ROW(misuse)       \

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/scan/scan.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/guard.h"
+#include "preload/lock.h"
+#include "preload/modules.h"
+#include "preload/recording.h"
+#include "preload/scan/helper.h"
+#include "preload/scan/kernel.h"
+#include "preload/scan/proc.h"
+#include "preload/scan/regions.h"
+#include "preload/scan/search.h"
+#include "preload/scan/threads.h"
+#include "preload/scan/workspace.h"
+#include "preload/scan/world.h"
+#include "preload/scope.h"
+#include "preload/sites.h"
+
+#define TARGETS 4096u
+#define OURS	(WRITER_SEGMENTS + 8u)
+#define UNKNOWN 1120u /* of a handle whose allocator is not libc's */
+#define STACK	(256u * 1024u)
+#define MOST_ALONE                                                          \
+	((uint64_t)4 << 30)	      /* resident bytes to be looked at ... \
+				       */
+#define MOST_COPY ((uint64_t)1 << 30) /* ... and to be copied */
+#define MOST_MS	  ((uint64_t)3600 * 1000) /* "forever" */
+#define GRACE_NS  50000000 /* for a helper to notice that it is late */
+
+/* Which handle a target is. */
+struct candidate {
+	uint32_t slot;
+	uint64_t acquired_ns;
+};
+
+/*
+ * All of one scan.  Shared with the helper, which may have but a copy of all
+ * else; and left out, since it is full of handles.
+ */
+struct scan {
+	struct record_search result;
+	struct world world;
+	struct workspace workspace;
+	struct search search;
+	struct candidate candidates[TARGETS];
+	struct target targets[TARGETS];
+	struct world_range ours[OURS];
+	size_t our_count;
+	bool complete;
+	char stack[STACK];
+};
+
+static struct {
+	_Atomic(unsigned) done; /* in the process of this generation */
+	bool wanted;
+	uint64_t time_ns;
+} scan;
+
+void scan_begin(bool wanted, uint64_t ms)
+{
+	scan.wanted = wanted;
+	scan.time_ns = (ms < MOST_MS ? ms : MOST_MS) * 1000000;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void add_ours(struct scan *s, const void *start, size_t size)
+{
+	if (s->our_count < OURS)
+		s->ours[s->our_count++] = (struct world_range){
+			(uintptr_t)start,
+			((uintptr_t)start + size + 4095) & ~(uintptr_t)4095,
+		};
+}
+
+/* Keeps the targets in the order of their handles. */
+static bool add_target(struct scan *s, uint32_t number,
+		       const struct record_slot *slot)
+{
+	const uintptr_t handle = (uintptr_t)record_handle_address(slot->handle);
+	size_t at = s->search.target_count;
+
+	if (at == TARGETS)
+		return false;
+	for (; at && s->targets[at - 1].handle > handle; at--) {
+		s->targets[at] = s->targets[at - 1];
+		s->candidates[at] = s->candidates[at - 1];
+	}
+	s->targets[at] = (struct target){ .handle = handle };
+	s->candidates[at] = (struct candidate){ number, slot->acquired_ns };
+	s->search.target_count++;
+	return true;
+}
+
+static void collect(struct scan *s, struct writer *record)
+{
+	for (uint32_t i = 0; i < record->header->segment_count; i++) {
+		const struct record_segment *segment = &record->directory[i];
+
+		if (segment->type != RECORD_SLOTS)
+			continue;
+		for (uint32_t n = 0; n < segment->used; n++) {
+			const uint32_t number = segment->first + n;
+			const struct record_slot *slot =
+				writer_at(record, RECORD_SLOTS, number);
+
+			if (slot->state != SLOT_FREE &&
+			    !add_target(s, number, slot))
+				return;
+		}
+	}
+}
+
+/* The handles that are out; false if there is nothing to ask. */
+static bool begin(struct scan *s)
+{
+	struct writer *record = recording_try_lock();
+
+	if (!record)
+		return false;
+	s->result.when_ns = recording_now(record);
+	collect(s, record);
+	recording_unlock();
+	s->result.targets = (uint32_t)s->search.target_count;
+	return s->search.target_count;
+}
+
+/* Pages, the second number in the file. */
+static void take_resident(const char *line, void *data)
+{
+	uint64_t pages = 0;
+
+	while (*line && *line != ' ')
+		line++;
+	for (line++; *line >= '0' && *line <= '9'; line++)
+		pages = pages * 10 + (uint64_t)(*line - '0');
+	*(uint64_t *)data = pages * 4096;
+}
+
+/* Malloc itself says how large a handle is. */
+static void set_sizes(struct scan *s)
+{
+	for (size_t i = 0; i < s->search.target_count; i++) {
+		struct target *target = &s->targets[i];
+		const uintptr_t field =
+			s->world.malloc_is_libcs
+				? ((const uintptr_t *)target->handle)[-1] &
+					  ~(uintptr_t)7
+				: 0;
+
+		target->size =
+			field > 64 && field < 65536 ? field - 16 : UNKNOWN;
+	}
+}
+
+static bool gather(struct scan *s, uintptr_t sp)
+{
+	bool known, all, gathered;
+
+	if (!lock_try(LOCK_LIBPQ))
+		return false;
+	gathered =
+		world_gather(&s->world, &s->workspace, s->ours, s->our_count);
+	lock_give(LOCK_LIBPQ);
+	if (!gathered || !threads_gather(&s->world, &s->workspace, sp, &known))
+		return false;
+	if (!known)
+		s->result.doubts |= DOUBT_REGISTERS;
+	kernel_ask(&s->search.kernel, &s->workspace, &all);
+	if (!all)
+		s->result.doubts |= DOUBT_KERNEL;
+	s->result.threads = (uint32_t)s->world.thread_count;
+	s->result.copied = s->world.thread_count > 1;
+	set_sizes(s);
+	return !s->result.copied || regions_remember(&s->world, &s->workspace);
+}
+
+/* In the helper. */
+static void search(void *data)
+{
+	struct scan *s = data;
+
+	s->complete = search_run(&s->search);
+}
+
+static void look(struct scan *s, uint64_t deadline)
+{
+	const struct helper helper = {
+		.memory = s->result.copied ? HELPER_COPIES : HELPER_SHARES,
+		.work = search,
+		.data = s,
+		.stack = s->stack,
+		.stack_size = STACK,
+		.deadline_ns = deadline + GRACE_NS,
+	};
+	const uint64_t start = now_ns();
+	bool ended;
+
+	s->search.world = &s->world;
+	s->search.workspace = &s->workspace;
+	s->search.targets = s->targets;
+	s->search.deadline_ns = deadline;
+	s->search.may_be_lost = !s->result.doubts;
+	ended = helper_run(&helper);
+	if (s->result.copied && !threads_are_the_same(&s->world))
+		s->result.doubts |= DOUBT_REGISTERS;
+	s->result.helper_ns = now_ns() - start;
+	s->result.bytes = s->search.bytes;
+	s->result.outcome = s->complete		  ? OUTCOME_COMPLETE
+			    : now_ns() > deadline ? OUTCOME_LATE
+			    : ended		  ? OUTCOME_MEMORY
+						  : OUTCOME_FAILED;
+	if (s->complete && s->search.doubt)
+		s->result.doubts |= DOUBT_MEMORY;
+}
+
+static void try_to_look(struct scan *s, uintptr_t sp)
+{
+	const uint64_t deadline = now_ns() + scan.time_ns;
+	uint64_t resident = 0;
+
+	s->result.outcome = OUTCOME_MEMORY;
+	proc_lines("/proc/self/statm", take_resident, &resident);
+	if (resident > MOST_ALONE ||
+	    !workspace_map(&s->workspace, (64u << 20) + resident / 8))
+		return;
+	s->result.outcome = OUTCOME_FAILED;
+	if (!gather(s, sp))
+		return;
+	if (s->result.copied && resident > MOST_COPY)
+		s->result.outcome = OUTCOME_MEMORY;
+	else
+		look(s, deadline);
+}
+
+/* What the helper found, where it can be said. */
+static void fill(struct scan *s, struct writer *record, size_t i,
+		 struct record_scan *out)
+{
+	const struct target *target = &s->targets[i];
+	const bool doubtful = s->result.doubts || !s->complete;
+
+	memset(out, 0, sizeof(*out));
+	out->slot = s->candidates[i].slot;
+	out->acquired_ns = s->candidates[i].acquired_ns;
+	out->answer = (uint8_t)target->answer;
+	if (target->answer == ANSWER_LOST && doubtful)
+		out->answer = s->complete ? ANSWER_MAYBE : ANSWER_NONE;
+	out->holder = (uint8_t)target->holder;
+	out->module = RECORD_NONE;
+	if (target->holder == HOLDER_GLOBAL)
+		out->module = sites_module(record, target->where, &out->offset);
+	else if (target->holder == HOLDER_STACK ||
+		 target->holder == HOLDER_REGISTER ||
+		 target->holder == HOLDER_THREAD)
+		out->tid = s->world.threads[target->owner].tid;
+	out->block_size = (uint32_t)target->block_size;
+	out->block_at = (uint32_t)target->block_at;
+}
+
+static void store(struct scan *s, struct writer *record)
+{
+	const size_t count =
+		s->result.outcome == OUTCOME_OFF ? 0 : s->search.target_count;
+	uint32_t number;
+
+	for (size_t i = 0; i < count; i++) {
+		number = writer_reserve(record, RECORD_SCANS, 1);
+		if (number == RECORD_NONE) {
+			recording_lost(record, LOSS_SCAN);
+			continue;
+		}
+		fill(s, record, i, writer_at(record, RECORD_SCANS, number));
+		writer_publish(record, RECORD_SCANS, number, 1);
+	}
+	number = writer_reserve(record, RECORD_SEARCHES, 1);
+	if (number == RECORD_NONE)
+		return;
+	s->result.took_ns = recording_now(record) - s->result.when_ns;
+	*(struct record_search *)writer_at(record, RECORD_SEARCHES, number) =
+		s->result;
+	writer_publish(record, RECORD_SEARCHES, number, 1);
+}
+
+static void run(struct scan *s, enum record_moment moment, uintptr_t sp)
+{
+	struct writer *record;
+
+	if (!begin(s))
+		return;
+	s->result.moment = (uint8_t)moment;
+	s->result.doubts = moment == MOMENT_LATE ? DOUBT_LATE : 0;
+	s->result.outcome = OUTCOME_OFF;
+	add_ours(s, s, sizeof(*s));
+	scope_range(&s->ours[s->our_count].start, &s->ours[s->our_count].end);
+	s->our_count++;
+	if (scan.wanted)
+		try_to_look(s, sp);
+	record = recording_try_lock();
+	if (record) {
+		store(s, record);
+		recording_unlock();
+	}
+	if (s->workspace.start)
+		workspace_unmap(&s->workspace);
+}
+
+void scan_at_end(enum record_moment moment)
+{
+	/* Above the return address and the frame pointer. */
+	const uintptr_t sp = (uintptr_t)__builtin_frame_address(0) + 16;
+	const unsigned generation = recording_generation();
+	struct guard guard;
+	struct scan *s;
+
+	if (!recording_is_own() ||
+	    atomic_exchange(&scan.done, generation) == generation)
+		return;
+	guard_enter(&guard);
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s != MAP_FAILED) {
+		run(s, moment, sp);
+		munmap(s, sizeof(*s));
+	}
+	guard_leave(&guard);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threads - the stack pointers and registers of all threads
+ *
+ * A handle may be in nothing but a register of a thread that waits.  Each
+ * thread is asked for its own by a realtime signal that nobody uses; a system
+ * call that waits may be interrupted by it, so this is for a process that is
+ * about to end.  A thread that does not answer is looked up in /proc, which
+ * has some of its registers if it waits, and none if it runs.
+ */
+#ifndef PRELOAD_SCAN_THREADS_H
+#define PRELOAD_SCAN_THREADS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/scan/regions.h"
+#include "preload/scan/workspace.h"
+
+/*
+ * Fills in the world's threads, the one that calls first; it has nothing that
+ * lies below `sp`.  False if they could not be listed.
+ */
+bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
+		    bool *ret_all_known);
+
+/* Whether there are the same ones still; for the copy of a process too. */
+bool threads_are_the_same(const struct world *world);
+
+#endif
