@@ -40,9 +40,26 @@ static size_t hidden_count;
 static void *volatile global, *volatile kept[MOST];
 static _Thread_local void *volatile own;
 
+/*
+ * Where nothing was before: somebody may still have the address of what was
+ * freed, and then it does lead to the new one.
+ */
+DEEP static void *take(size_t size)
+{
+	static uintptr_t above;
+	void *block;
+
+	if (!above)
+		above = ~(uintptr_t)malloc(100000);
+	do
+		block = calloc(1, size);
+	while ((uintptr_t)block < ~above);
+	return block;
+}
+
 DEEP static void *make(void)
 {
-	void *block = calloc(1, SIZE);
+	void *block = take(SIZE);
 
 	hidden[hidden_count++] = ~(uintptr_t)block;
 	return block;
@@ -218,7 +235,7 @@ DEEP static struct node *make_list(unsigned length)
 	void *handle = make();
 
 	while (length--) {
-		struct node *node = calloc(1, sizeof(*node));
+		struct node *node = take(sizeof(*node));
 
 		node->handle = handle;
 		handle = NULL;
@@ -282,7 +299,7 @@ END_TEST
 
 START_TEST(large_blocks_that_were_freed_hold_nothing)
 {
-	void **block = calloc(1, 5000);
+	void **block = take(5000);
 	void *barrier = malloc(100);
 
 	block[300] = make();
@@ -407,7 +424,7 @@ END_TEST
 START_TEST(a_handle_and_its_session_do_not_hold_each_other)
 {
 	void **handle = make();
-	void **session = calloc(1, 200);
+	void **session = take(200);
 
 	handle[40] = session;
 	session[3] = handle;
