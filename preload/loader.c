@@ -159,9 +159,13 @@ struct loader_answer loader_dlopen(const char *file, int flags,
 		atomic_store(&promoted, true);
 	if (!is_for_anybody(file, caller)) {
 		objects_expect_deep(deep);
+		if (deep)
+			objects_deep_begins();
 		return loader_jump(SYSTEM_dlopen);
 	}
 	before = modules_generation();
+	if (deep)
+		objects_deep_begins();
 	loading++;
 	handle = REAL_SYSTEM(dlopen)(file, flags);
 	loading--;
@@ -169,5 +173,7 @@ struct loader_answer loader_dlopen(const char *file, int flags,
 		notice_deep(handle, before);
 	else if (handle)
 		loader_notice();
+	if (deep)
+		objects_deep_ends();
 	return (struct loader_answer){ .value = handle };
 }

@@ -14,7 +14,7 @@
 #include "preload/modules.h"
 
 /*
- * Guarded by LOCK_LIBPQ, but for `deep`.
+ * Guarded by LOCK_LIBPQ, but for `deep` and `deep_loads`.
  *   1. `list` has `count` objects in the loader's order, in a mapping of `size`
  *      bytes; behind them `queue` has room for as many.
  *   2. It shows the process as it was at `generation`; while it is not `whole`
@@ -26,6 +26,7 @@ static struct {
 	uint64_t generation;
 	bool whole;
 	_Atomic(bool) deep;
+	_Atomic(unsigned) deep_loads; /* under way */
 } objects;
 
 const char *objects_base_name(const char *path)
@@ -77,6 +78,22 @@ uint64_t objects_generation(void)
 void objects_expect_deep(bool deep)
 {
 	atomic_store(&objects.deep, deep);
+}
+
+void objects_deep_begins(void)
+{
+	atomic_fetch_add(&objects.deep_loads, 1);
+}
+
+void objects_deep_ends(void)
+{
+	atomic_fetch_sub(&objects.deep_loads, 1);
+}
+
+bool objects_may_be_deep(const struct object *object)
+{
+	return object->deep ||
+	       (!object->startup && atomic_load(&objects.deep_loads));
 }
 
 static int count_one(struct dl_phdr_info *info, size_t size, void *count)

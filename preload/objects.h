@@ -69,6 +69,14 @@ void objects_mark_deep(const void *link_map, uint64_t generation_before);
 void objects_expect_deep(bool deep);
 
 /*
+ * Around such a dlopen; of one that we do not see the end of, only the first.
+ * While one is under way, any new object may turn out to be deep.
+ */
+void objects_deep_begins(void);
+void objects_deep_ends(void);
+bool objects_may_be_deep(const struct object *object);
+
+/*
  * A hash of what an object is loaded from.  Another one may come where one was,
  * under the same name of the loader's, before anybody looks.
  */

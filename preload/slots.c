@@ -46,6 +46,24 @@ static bool repair_bound(const struct object *object,
 }
 
 /*
+ * What the loader would find.  Whether it has loaded an object deep is known
+ * when dlopen returns, and other threads may use it before: then what is found
+ * either way, or nothing.
+ */
+static const struct libpq *bound_to(const struct object *object)
+{
+	const void *where = (void *)object->start;
+	const struct libpq *visible;
+
+	if (object->deep)
+		return choice_nearest(where);
+	visible = choice_visible(where);
+	if (!libpq_comes_first() && visible != choice_nearest(where))
+		return NULL;
+	return visible;
+}
+
+/*
  * Not bound yet, and its first call would go past us: to the libpq that a
  * library with RTLD_DEEPBIND sees first, or to one that stands before us in
  * LD_PRELOAD.  The loader would find that then; we do now.
@@ -54,15 +72,14 @@ static void bind_early(const struct object *object,
 		       const struct relocation *relocation)
 {
 	const enum libpq_function function = libpq_named(relocation->name);
-	const void *where = (void *)object->start;
-	const struct libpq *copy;
 	void *system = object->deep ? scope_export(relocation->name) : NULL;
+	const struct libpq *copy;
 
 	if (system)
 		write_slot(object, relocation, system);
 	if (function == LIBPQ_FUNCTIONS)
 		return;
-	copy = object->deep ? choice_nearest(where) : choice_visible(where);
+	copy = bound_to(object);
 	if (copy && copy->function[function])
 		write_thunk(object, relocation, copy, function);
 }
@@ -122,7 +139,7 @@ static void repair(const struct relocation *relocation, void *data)
 		if (relocation->weak)
 			repair_weak(object, relocation);
 		note_bound(object, relocation);
-	} else if ((object->deep || libpq_comes_first()) &&
+	} else if ((objects_may_be_deep(object) || libpq_comes_first()) &&
 		   is_unbound(object, relocation)) {
 		bind_early(object, relocation);
 	} else if (!repair_bound(object, relocation)) {

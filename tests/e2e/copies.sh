@@ -397,6 +397,32 @@ make_deepbind_meaning() {
 	END
 }
 
+# As a thread may that uses a plugin while another one is still loading it:
+# somebody has looked, and nobody knows yet that it is loaded deep.
+test_deepbind_of_what_is_used_before_it_is_known() {
+	make_host
+	make_libpq libpq-one.so one
+	compile -shared -fPIC -Wl,-soname,looks.so -o looks.so -x c - <<-END
+		#include <dlfcn.h>
+		void look(void);
+		void look(void) { dlsym(RTLD_DEFAULT, "getpid"); }
+	END
+	compile -shared -fPIC -o a.so -x c - -x none -Wl,-z,lazy \
+		-Wl,-rpath,"\$ORIGIN" libpq-one.so looks.so <<-END
+		#include <libpq-fe.h>
+		void look(void);
+		__attribute__((constructor)) static void use(void)
+		{
+			look();
+			PQfinish(PQconnectStart(""));
+			PQconnectStart("");
+		}
+	END
+	as_without 0 ./host load:b:./looks.so load:a:./a.so:lazy,deep
+	expect_line without '^one: PQconnectStart'
+	counts 2 1
+}
+
 test_deepbind_keeps_its_meaning() {
 	make_deepbind_meaning
 	as_without 0 ./app deep
