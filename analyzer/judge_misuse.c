@@ -103,11 +103,16 @@ static bool is_handover(const struct misuse *m, const struct handovers *h)
 	       !judge_is_handed_over(h, m->owner->reader, m->slot_number);
 }
 
-/* To finish what has no session ends nobody's. */
+/*
+ * To finish what has no session ends nobody's.  Nor is an owner harmed that has
+ * ended; where its record is missing, as when a process is judged alone, nobody
+ * can say that there was another heir.
+ */
 static bool is_harmless(const struct misuse *m)
 {
 	return m->kind == KIND_FORKED_FINISH &&
-	       !(m->event.flags & EVENT_ESTABLISHED);
+	       (!(m->event.flags & EVENT_ESTABLISHED) ||
+		(m->event.kind == EVENT_HEIR_FINISH && !m->owner));
 }
 
 static void add_handover(struct arena *arena, struct handovers *h,

@@ -336,11 +336,15 @@ static void write_heading(const struct text *t, size_t index)
 	write_line(t, class_words(t, index));
 }
 
-/* "then PQfinish" and its stack, for each place that did wrong. */
+/*
+ * "then PQfinish" and its stack, for each place that did wrong; unless nobody
+ * knows what came before: then the finding is at that place itself.
+ */
 static void write_misuses(const struct text *t,
 			  const struct report_finding *finding)
 {
-	for (size_t i = 0; i < finding->misused_count; i++) {
+	for (size_t i = 0; finding->function && i < finding->misused_count;
+	     i++) {
 		const struct report_misuse *misuse = &finding->misused_at[i];
 		const char *function = text_safe(t, misuse->function, "??");
 

@@ -233,6 +233,15 @@ START_TEST(there_is_no_heir_of_what_its_owner_has_finished)
 }
 END_TEST
 
+START_TEST(an_heir_alone_has_done_no_wrong)
+{
+	make_child(8, EVENT_HEIR_FINISH, 0x200);
+	judge_scratch();
+	ck_assert_uint_eq(report.finding_count, 0);
+	ck_assert_int_eq(report.status, REPORT_CLEAN);
+}
+END_TEST
+
 START_TEST(to_finish_what_has_no_session_harms_nobody)
 {
 	make_owner(SLOT_FREE);
@@ -293,6 +302,7 @@ Suite *misuse_suite(void)
 		       what_a_child_finishes_after_its_owners_end_is_finished);
 	tcase_add_test(test, only_one_child_is_the_heir);
 	tcase_add_test(test, there_is_no_heir_of_what_its_owner_has_finished);
+	tcase_add_test(test, an_heir_alone_has_done_no_wrong);
 	tcase_add_test(test, to_finish_what_has_no_session_harms_nobody);
 	tcase_add_test(test, another_image_of_the_owner_is_not_the_owner);
 	tcase_add_test(test, a_place_that_only_did_wrong_is_no_site);

@@ -56,6 +56,8 @@ START_TEST(where_it_was_misused_comes_last)
 
 	made.findings[0].misused_at = misuses;
 	made.findings[0].misused_count = 1;
+	ck_assert(!says("then PQfinish")); /* it is there already */
+	made.findings[0].function = "PQconnectdb";
 	ck_assert(says("\n\n    then PQfinish:\n"
 		       "    > load_orders  /opt/shop/src/orders.c:42\n"
 		       "      main         /opt/shop/src/main.c:7\n\n"));
