@@ -55,7 +55,7 @@ check_settings() {
 check_kinds() {
 	local id name
 	while read -r id name; do
-		grep -qw -- "$id" analyzer/judge*.c || continue
+		grep -qw -- "$id" analyzer/judge*.c analyzer/classes.c || continue
 		says "$name" || complain "$name is missing"
 	done < <(awk -F'[(,] *' '/^(KIND|CLASS)\(/ {
 		gsub("\"", "")
