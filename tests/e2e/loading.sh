@@ -280,7 +280,7 @@ test_every_other_name_is_found_where_it_was() {
 		expect_line without '^printf at libc.so.6'
 		counts 1 0
 	done
-	expect_line without '^PQexec at libpq.so'
+	expect_line without '^PQclear at libpq.so'
 }
 
 test_versions_of_a_name_are_found_where_they_were() {
@@ -629,7 +629,7 @@ test_what_is_unloaded_is_gone() {
 
 test_a_libpq_that_was_found_by_name_is_gone() {
 	make_host
-	as_without 0 ./host load:a:libpq.so.5 sym:a:PQexec load:b:libpq.so.5 \
+	as_without 0 ./host load:a:libpq.so.5 sym:a:PQclear load:b:libpq.so.5 \
 		unload:a mapped unload:b mapped block load:a:libpq.so.5 \
 		sym:a:PQsocket unload:a mapped
 	expect_equal "$(grep -c ^mapped without)" 1 "times it is there"
@@ -660,7 +660,7 @@ test_the_objects_are_the_same_but_for_ours() {
 		int main(void)
 		{
 			PQfinish(PQconnectStart("port=abc"));
-			where("PQexec");
+			where("PQclear");
 			where("printf");
 			where("main");
 			return dl_iterate_phdr(say, NULL);
