@@ -127,15 +127,15 @@ START_TEST(the_state_of_a_handle_decides_its_kind)
 }
 END_TEST
 
-START_TEST(until_there_is_a_scan_every_handle_is_undecided_and_gates)
+START_TEST(without_a_search_a_handle_is_undecided_and_does_not_gate)
 {
 	start_record(7, 1);
 	add_slot(site_at(0x100), SLOT_ESTABLISHED, SLOT_EVER_ESTABLISHED);
 	save_record("7-5-0.rec");
 	judge_scratch();
 	ck_assert_str_eq(report.findings[0].class, "undecided");
-	ck_assert(report.findings[0].gates);
-	ck_assert_int_eq(report.status, REPORT_FINDINGS);
+	ck_assert(!report.findings[0].gates);
+	ck_assert_int_eq(report.status, REPORT_CLEAN);
 }
 END_TEST
 
@@ -547,8 +547,7 @@ Suite *judge_suite(void)
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, the_state_of_a_handle_decides_its_kind);
 	tcase_add_test(
-		test,
-		until_there_is_a_scan_every_handle_is_undecided_and_gates);
+		test, without_a_search_a_handle_is_undecided_and_does_not_gate);
 	tcase_add_test(test, equal_stacks_of_two_processes_are_one_finding);
 	tcase_add_test(test, a_handle_whose_site_was_lost_is_still_a_finding);
 	tcase_add_test(

@@ -3,6 +3,7 @@
 #
 # Which class a handle has, and what that does to the exit status, where no
 # search is needed to know: growing, by-design, and what is suppressed.
+unset CONNLEAK_FAIL_ON CONNLEAK_NO_SCAN
 
 uses() { # STEP...: runs the program, whatever is found
 	leak_run --fail-on none "${program:-$BUILD/tests/programs/uses}" "$@" \
