@@ -59,8 +59,22 @@ test_what_grows_does_so_after_a_kill_too() {
 	classes growing:3
 }
 
+asleep() {
+	psql -Atc "select count(pg_terminate_backend(pid))
+		from pg_stat_activity where wait_event = 'PgSleep'"
+}
+
+# shellcheck disable=SC2317 # called by wait_until
+nobody_sleeps() { [ "$(asleep)" = 0 ]; }
+
+# A server's process that sleeps does not notice that nobody waits for it.
+wake_server() {
+	wait_until nobody_sleeps
+}
+
 test_a_query_under_way_is_a_use() {
 	expect_status 137 uses connect exec connect exec threads connect kill
+	wake_server
 	classes undecided:3
 }
 
