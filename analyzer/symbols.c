@@ -101,8 +101,7 @@ static struct module *module_for(struct symbols *s,
 }
 
 static const char *symbol_at(struct symbols *s, struct module *module,
-			     enum symtab_kind kind, uint64_t address,
-			     uint64_t *ret_start)
+			     enum symtab_kind kind, uint64_t address)
 {
 	struct symtab **symtab = &module->symtabs[kind];
 
@@ -110,7 +109,7 @@ static const char *symbol_at(struct symbols *s, struct module *module,
 		*symtab = arena_alloc(&s->arena, sizeof(**symtab));
 		symtab_build(*symtab, &s->arena, module->object.module, kind);
 	}
-	return symtab_find(*symtab, address, ret_start);
+	return symtab_find(*symtab, address);
 }
 
 /* Names the function that has the code, if its debug info did not. */
@@ -146,10 +145,9 @@ static size_t frames_at(struct symbols *s, struct arena *arena,
 	}
 	last = &frames[count - 1];
 	if (!last->function)
-		name_by_symbol(
-			arena,
-			symbol_at(s, module, SYMTAB_FUNCTIONS, address, NULL),
-			last);
+		name_by_symbol(arena,
+			       symbol_at(s, module, SYMTAB_FUNCTIONS, address),
+			       last);
 	*ret_frames = frames;
 	return count;
 }
@@ -190,15 +188,8 @@ const char *symbols_variable(struct symbols *s, struct arena *arena,
 {
 	struct module *known = module->path ? module_for(s, module) : NULL;
 	const char *symbol = NULL;
-	uint64_t start = offset;
 
 	if (known && known->trouble == TROUBLE_NONE)
-		symbol = symbol_at(s, known, SYMTAB_VARIABLES, offset, &start);
-	if (!symbol)
-		return NULL;
-	symbol = demangle_symbol(arena, symbol);
-	if (start == offset)
-		return symbol;
-	return arena_printf(arena, "%s+%llu", symbol,
-			    (unsigned long long)(offset - start));
+		symbol = symbol_at(s, known, SYMTAB_VARIABLES, offset);
+	return symbol ? demangle_symbol(arena, symbol) : NULL;
 }

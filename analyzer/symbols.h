@@ -36,8 +36,8 @@ size_t symbols_frames(struct symbols *s, struct arena *arena,
 		      struct report_frame **ret_frames);
 
 /*
- * The variable at `offset`, also a static one: "pool", or "pool+16" inside of
- * it.  NULL if it is not known.
+ * The variable that `offset` lies in, also a static one; NULL if it is not
+ * known.
  */
 const char *symbols_variable(struct symbols *s, struct arena *arena,
 			     const struct symbols_module *module,

@@ -108,7 +108,6 @@ static void keep_symbols(struct symtab *symtab, struct arena *arena,
 	uint32_t kept = 0;
 
 	symtab->names = arena_array(arena, list->count, sizeof(char *));
-	symtab->starts = arena_array(arena, list->count, sizeof(uint64_t));
 	for (i = 0; i < list->count; i = next) {
 		const struct symbol *symbol = &list->at[i];
 		uint64_t next_address;
@@ -120,7 +119,6 @@ static void keep_symbols(struct symtab *symtab, struct arena *arena,
 						  : UINT64_MAX;
 		span_list_add(&spans, scratch, symbol->address,
 			      symbol_end(symbol, next_address), kept);
-		symtab->starts[kept] = symbol->address;
 		symtab->names[kept++] = symbol->name;
 	}
 	spans_build(&symtab->by_address, arena, &spans);
@@ -141,14 +139,9 @@ void symtab_build(struct symtab *symtab, struct arena *arena,
 	arena_release(&scratch);
 }
 
-const char *symtab_find(const struct symtab *symtab, uint64_t address,
-			uint64_t *ret_start)
+const char *symtab_find(const struct symtab *symtab, uint64_t address)
 {
 	const uint32_t index = spans_find(&symtab->by_address, address, NULL);
 
-	if (index == SPANS_NONE)
-		return NULL;
-	if (ret_start)
-		*ret_start = symtab->starts[index];
-	return symtab->names[index];
+	return index == SPANS_NONE ? NULL : symtab->names[index];
 }

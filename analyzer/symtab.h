@@ -16,18 +16,13 @@ enum symtab_kind { SYMTAB_FUNCTIONS, SYMTAB_VARIABLES };
 
 struct symtab {
 	const char **names; /* of the module's files, which must stay open */
-	uint64_t *starts;
 	struct spans by_address;
 };
 
 void symtab_build(struct symtab *symtab, struct arena *arena,
 		  Dwfl_Module *module, enum symtab_kind kind);
 
-/*
- * As it is in the file, or NULL.  See demangle_symbol().  `ret_start`, if not
- * NULL, is where it begins.
- */
-const char *symtab_find(const struct symtab *symtab, uint64_t address,
-			uint64_t *ret_start);
+/* As it is in the file, or NULL.  See demangle_symbol(). */
+const char *symtab_find(const struct symtab *symtab, uint64_t address);
 
 #endif

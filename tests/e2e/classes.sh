@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Which class a handle has, and what that does to the exit status, where no
-# search is needed to know: growing, by-design, and what is suppressed.
+# Which class a handle has, and what that does to the exit status: growing,
+# by-design, what is suppressed, and what is said of a search.
 unset CONNLEAK_FAIL_ON CONNLEAK_NO_SCAN
 
 uses() { # STEP...: runs the program, whatever is found
@@ -202,4 +202,33 @@ test_the_bound_of_the_search_is_handed_to_the_program() {
 	leak_run --allow no-libpq env >out
 	expect_line out '^CONNLEAK_SCAN_TIME=200ms$'
 	expect_line out '^CONNLEAK_NO_SCAN=0$'
+}
+
+test_what_is_held_is_told_by_name_and_gates_only_if_strict() {
+	leak_run "$BUILD/tests/programs/uses" connect connect connect
+	classes held:3
+	json report.json '.status' clean
+	json report.json '[.findings[0].handles[].held_by] | unique | join(" ")' \
+		'global connections (uses)'
+	expect_line report.txt '^    held by  global connections \(uses\)$'
+	expect_line report.txt '^connleak: nothing gates: 3 of 3 connections'
+	expect_status 23 "$CONNLEAK" report --strict --quiet run
+}
+
+test_the_only_connection_of_its_line_is_by_design() {
+	leak_run --strict "$BUILD/tests/programs/uses" connect exec
+	classes by-design:1
+	json report.json '.findings[0].handles[0].held_by' \
+		'global connections (uses)'
+	json report.json .status clean
+}
+
+test_a_search_that_was_cut_short_or_off_says_so() {
+	leak_run --scan-time 0ms "$BUILD/tests/programs/uses" connect connect
+	classes undecided:2
+	json report.json '.coverage.notes[0].why | test("cut short.*--scan-time")' true
+	leak_run --no-scan "$BUILD/tests/programs/uses" connect connect
+	classes undecided:2
+	json report.json '.coverage.notes[0].why | test("because of --no-scan")' true
+	expect_line report.txt 'because of --no-scan'
 }
