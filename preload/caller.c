@@ -14,6 +14,7 @@ static _Thread_local struct {
 		const char *frame;
 		const struct libpq *copy;
 		bool program; /* it is the program's */
+		bool query;   /* it can only run queries */
 		struct use use;
 	} call[DEEPEST];
 	unsigned count;
@@ -36,7 +37,8 @@ static bool is_in(uintptr_t start, uintptr_t end, const void *address)
 	return (uintptr_t)address >= start && (uintptr_t)address < end;
 }
 
-bool caller_is_program(const struct libpq *copy, const void *return_address)
+bool caller_is_program(const struct libpq *copy, const void *return_address,
+		       bool query)
 {
 	const bool within = is_in(copy->start, copy->end, return_address);
 	const struct libpq *holder = libpq_holding(return_address);
@@ -45,17 +47,18 @@ bool caller_is_program(const struct libpq *copy, const void *return_address)
 	    (within && copy->standalone))
 		return false;
 	if (within || holder || libpq_is_front(return_address))
-		return !caller_is_inside();
+		return !caller_is_inside(query);
 	return true;
 }
 
 /* Changes nothing: this may be a signal handler on a stack of its own. */
-bool caller_is_inside(void)
+bool caller_is_inside(bool query)
 {
 	const char *here = __builtin_frame_address(0);
 
 	for (unsigned i = 0; i < inside.count; i++)
-		if (inside.call[i].program && inside.call[i].frame > here)
+		if (inside.call[i].program && inside.call[i].frame > here &&
+		    (query || !inside.call[i].query))
 			return true;
 	return false;
 }
@@ -73,13 +76,15 @@ const void *caller_code(const void *return_address)
 	return copy ? (const void *)copy->start : return_address;
 }
 
-void caller_enters(const void *frame, const struct libpq *copy, bool program)
+void caller_enters(const void *frame, const struct libpq *copy, bool program,
+		   bool query)
 {
 	drop_left(frame);
 	if (inside.count == DEEPEST)
 		return;
 	inside.call[inside.count].frame = frame;
 	inside.call[inside.count].copy = copy;
+	inside.call[inside.count].query = query;
 	inside.call[inside.count].use.slot = NULL;
 	inside.call[inside.count++].program = program;
 }

@@ -12,7 +12,10 @@
  *   (c) it returns into code that libpq shares an object with (a plugin or a
  *       program with libpq linked in), or into another preload that stands
  *       before libpq and was called by it, and this thread is inside a call of
- *       the program to libpq already.
+ *       the program to libpq already, one that such a call can come out of.
+ *
+ * A query can come out of any call: PQconnectPoll runs some.  But no query
+ * acquires or releases a connection; what does so then is a callback.
  *
  * Counting how deep a thread is inside libpq, instead, would also hide what
  * the program does in libpq's callbacks, and would stay wrong for ever after
@@ -25,10 +28,15 @@
 #include "preload/libpq.h"
 #include "preload/uses.h"
 
-bool caller_is_program(const struct libpq *copy, const void *return_address);
+/* `query` says that the function called does nothing but run one. */
+bool caller_is_program(const struct libpq *copy, const void *return_address,
+		       bool query);
 
-/* Whether this thread is inside a call of the program to libpq. */
-bool caller_is_inside(void);
+/*
+ * Whether this thread is inside a call of the program to libpq out of which one
+ * can come that runs a query, or that does anything else.
+ */
+bool caller_is_inside(bool query);
 
 /*
  * Whose code it is that calls: what lies at the return address, or the libpq
@@ -41,7 +49,8 @@ const void *caller_code(const void *return_address);
  * was left by longjmp is forgotten when a later one begins at or above its
  * frame.
  */
-void caller_enters(const void *frame, const struct libpq *copy, bool program);
+void caller_enters(const void *frame, const struct libpq *copy, bool program,
+		   bool query);
 void caller_leaves(const void *frame);
 
 /*

@@ -71,7 +71,7 @@ static enum seen_kind kind_of(const struct address *address, const void *caller)
 {
 	if (address->unix_socket && !address->postgresql)
 		return SEEN_KINDS;
-	if (!caller_is_inside())
+	if (!caller_is_inside(false))
 		return address->postgresql ? SEEN_POSTGRESQL : SEEN_OTHER;
 	if (address->unix_socket)
 		return SEEN_KINDS;

@@ -26,6 +26,18 @@
 static const struct libpq any_copy;
 #define ANY_COPY (&any_copy)
 
+/* Those that do nothing but run a query. */
+static const bool queries[LIBPQ_HOOKS] = {
+#define ACQUIRE(...)
+#define RELEASE(...)
+#define ADVANCE(...)
+#define RESTART(...)
+#define RESET(...)
+#define PASS(...)
+#define USE(name, ...) [LIBPQ_##name] = true,
+#include "preload/hooks.def"
+};
+
 /* One call that came by. */
 struct call {
 	const struct libpq *copy;
@@ -55,7 +67,7 @@ static bool find_real(struct call *call, const struct libpq *copy,
 static bool is_inner(struct call *call, const struct libpq *copy,
 		     enum libpq_function function, const void *caller)
 {
-	if (copy != ANY_COPY || !caller_is_inside())
+	if (copy != ANY_COPY || !caller_is_inside(true))
 		return false;
 	call->copy = choice_of_libpqs(caller);
 	if (!call->copy)
@@ -76,8 +88,9 @@ static bool call_begins(struct call *call, const struct libpq *copy,
 	if (!find_real(call, copy, function, caller))
 		return false;
 	call->program =
-		ready && call->copy && caller_is_program(call->copy, caller);
-	caller_enters(frame, call->copy, call->program);
+		ready && call->copy &&
+		caller_is_program(call->copy, caller, queries[function]);
+	caller_enters(frame, call->copy, call->program, queries[function]);
 	return true;
 }
 

@@ -186,7 +186,7 @@ START_TEST(a_use_ends_with_its_call)
 
 	acquire(&handles[0]);
 	ck_assert_ptr_null(caller_use(&frame));
-	caller_enters(&frame, &library, true);
+	caller_enters(&frame, &library, true, true);
 	ck_assert(uses_begin(caller_use(&frame), &handles[0]));
 	ck_assert_uint_eq(slot_of(&handles[0])->calls, 1);
 	caller_leaves(&frame);
@@ -199,9 +199,9 @@ START_TEST(a_use_that_was_left_by_longjmp_ends_with_the_next_call)
 	const char frames[2] = { 0 };
 
 	acquire(&handles[0]);
-	caller_enters(&frames[0], &library, true);
+	caller_enters(&frames[0], &library, true, true);
 	ck_assert(uses_begin(caller_use(&frames[0]), &handles[0]));
-	caller_enters(&frames[1], &library, true);
+	caller_enters(&frames[1], &library, true, true);
 	ck_assert_uint_eq(slot_of(&handles[0])->calls, 0);
 	ck_assert_ptr_null(caller_use(&frames[0]));
 	caller_leaves(&frames[1]);
