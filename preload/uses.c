@@ -86,9 +86,9 @@ static bool is_current(unsigned generation)
 	return recording_is_ours() && generation == recording_generation();
 }
 
-static uint64_t since(struct record_slot *slot)
+static uint32_t since(struct record_slot *slot)
 {
-	return __atomic_load_n(&slot->acquired_ns, __ATOMIC_RELAXED);
+	return (uint32_t)__atomic_load_n(&slot->acquired_ns, __ATOMIC_RELAXED);
 }
 
 /* The entry may be given to another handle meanwhile: then it is none. */

@@ -16,11 +16,11 @@
 #include <stdbool.h>
 #include "record/format.h"
 
-/* One call that is under way. */
+/* One call that is under way.  Each thread has several: it is kept small. */
 struct use {
 	struct record_slot *slot; /* NULL: none */
 	const _Atomic(uint64_t) *acquired;
-	uint64_t since; /* who was in the slot then: its acquired_ns */
+	uint32_t since; /* who was in the slot: low bits of its acquired_ns */
 	unsigned generation;
 };
 

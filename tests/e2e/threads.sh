@@ -84,7 +84,7 @@ stack_added() {
 	paste without with | awk '$1 == $3 { print $1, $4 - $2 }'
 }
 
-# Of these bytes, the variables of each thread are 0.9 KiB.  The finish of what
+# Of these bytes, the variables of each thread are 1.3 KiB.  The finish of what
 # a child has inherited takes a stack, as a connect does, and needs less of
 # libpq.
 test_little_stack_is_needed_beside_libpqs() {
