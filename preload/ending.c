@@ -17,11 +17,8 @@
 
 #include "preload/guard.h"
 #include "preload/lifecycle.h"
-#include "preload/moments.h"
 #include "preload/recording.h"
 #include "preload/scope.h"
-
-#define EXPORT __attribute__((visibility("default")))
 
 static void add_mark(struct writer *record, enum record_mark_kind kind,
 		     int status)
@@ -40,7 +37,7 @@ static void add_mark(struct writer *record, enum record_mark_kind kind,
 }
 
 /* Without a record there is not even a system call. */
-static void ends(enum record_mark_kind kind, int status)
+void ending_mark(enum record_mark_kind kind, int status)
 {
 	struct guard guard;
 	struct writer *record;
@@ -59,31 +56,10 @@ static void ends(enum record_mark_kind kind, int status)
 static void at_exit(int status, void *unused)
 {
 	(void)unused;
-	ends(MARK_EXIT, status);
+	ending_mark(MARK_EXIT, status);
 }
 
 void ending_begin(void)
 {
 	REAL_SYSTEM(on_exit)(at_exit, NULL);
-}
-
-EXPORT void quick_exit(int status)
-{
-	moments_ends();
-	ends(MARK_QUICK_EXIT, status);
-	REAL_SYSTEM(quick_exit)(status);
-}
-
-EXPORT void _exit(int status)
-{
-	moments_ends();
-	ends(MARK_RAW_EXIT, status);
-	REAL_SYSTEM(_exit)(status);
-}
-
-EXPORT void _Exit(int status)
-{
-	moments_ends();
-	ends(MARK_RAW_EXIT, status);
-	REAL_SYSTEM(_Exit)(status);
 }

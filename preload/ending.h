@@ -12,6 +12,11 @@
 #ifndef PRELOAD_ENDING_H
 #define PRELOAD_ENDING_H
 
+#include "record/format.h"
+
+/* Also in a signal handler, and in a child that is none of its record's. */
+void ending_mark(enum record_mark_kind kind, int status);
+
 /* Once, when the shim begins: before this, exit() leaves no mark. */
 void ending_begin(void);
 

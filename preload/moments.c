@@ -5,12 +5,17 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "preload/ending.h"
 #include "preload/lifecycle.h"
 #include "preload/scan/scan.h"
 #include "preload/scope.h"
 
 #define EXPORT __attribute__((visibility("default")))
+
+/* Below its own address a frame has the registers that were stored first. */
+#define FRAME 64
 
 /* The C++ runtime's ways to register a destructor; no header has them. */
 int __cxa_atexit(void (*function)(void *), void *argument, void *object);
@@ -25,22 +30,54 @@ static _Atomic(bool) watching;
  */
 static _Thread_local bool has_destructors;
 
+/* Where main has its return address, and what that is; 0: not known. */
+uintptr_t moments_main_sp, moments_main_return;
+
+/* The functions that moments_x86_64.S enters. */
+void moments_exit(int status, const uintptr_t *registers, uintptr_t sp);
+void moments_quick_exit(int status, const uintptr_t *registers, uintptr_t sp);
+void moments_raw_exit(int status, const uintptr_t *registers, uintptr_t sp);
+void moments_standard_exit(int status, const uintptr_t *registers,
+			   uintptr_t sp);
+system_code *moments_real_start(void);
+
+static void look(enum record_moment moment, const uintptr_t *registers,
+		 uintptr_t sp)
+{
+	if (lifecycle_has_begun())
+		scan_at_end(moment, registers, sp);
+}
+
 /*
- * Registers that the caller need not have stored are stored in this frame, and
- * the search begins below it.
+ * The call of exit() after main has its return address where main had its own:
+ * both were called from there.
  */
-static __attribute__((noinline)) void look(enum record_moment moment)
+static bool main_has_returned(void)
+{
+	return moments_main_sp && gettid() == getpid() &&
+	       *(const uintptr_t *)moments_main_sp != moments_main_return;
+}
+
+/*
+ * Called from deep in the C library.  Its frames, and ours, have the registers
+ * of whoever called it, somewhere.
+ */
+static __attribute__((noinline)) void look_from_here(void)
 {
 	__builtin_unwind_init();
-	if (lifecycle_has_begun())
-		scan_at_end(moment);
+	look(MOMENT_EXIT, NULL, (uintptr_t)__builtin_frame_address(0) - FRAME);
 }
 
 static void first_handler(int status, void *unused)
 {
 	(void)status;
 	(void)unused;
-	look(has_destructors ? MOMENT_LATE : MOMENT_MAIN);
+	if (has_destructors)
+		look(MOMENT_LATE, NULL, (uintptr_t)__builtin_frame_address(0));
+	else if (main_has_returned())
+		look(MOMENT_MAIN, NULL, moments_main_sp + sizeof(uintptr_t));
+	else
+		look_from_here();
 }
 
 static void stay_first(void)
@@ -58,15 +95,36 @@ void moments_watch(void)
 		stay_first();
 }
 
-void moments_ends(void)
+void moments_exit(int status, const uintptr_t *registers, uintptr_t sp)
 {
-	look(MOMENT_EXIT);
+	look(MOMENT_EXIT, registers, sp);
+	REAL_SYSTEM(exit)(status);
 }
 
-EXPORT void exit(int status)
+void moments_quick_exit(int status, const uintptr_t *registers, uintptr_t sp)
 {
-	look(MOMENT_EXIT);
-	REAL_SYSTEM(exit)(status);
+	look(MOMENT_EXIT, registers, sp);
+	ending_mark(MARK_QUICK_EXIT, status);
+	REAL_SYSTEM(quick_exit)(status);
+}
+
+void moments_raw_exit(int status, const uintptr_t *registers, uintptr_t sp)
+{
+	look(MOMENT_EXIT, registers, sp);
+	ending_mark(MARK_RAW_EXIT, status);
+	REAL_SYSTEM(_exit)(status);
+}
+
+void moments_standard_exit(int status, const uintptr_t *registers, uintptr_t sp)
+{
+	look(MOMENT_EXIT, registers, sp);
+	ending_mark(MARK_RAW_EXIT, status);
+	REAL_SYSTEM(_Exit)(status);
+}
+
+system_code *moments_real_start(void)
+{
+	return system_next(SYSTEM___libc_start_main);
 }
 
 EXPORT int __cxa_atexit(void (*function)(void *), void *argument, void *object)

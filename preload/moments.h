@@ -6,7 +6,8 @@
  * taken apart.  exit() and its relatives are hooked for that.  The C library
  * calls its own exit() after main, after the last thread, and in errx(), where
  * no hook is: there the first exit handler is the first sign, and ours is kept
- * the first.  (To wrap main would show in every backtrace of the program.)
+ * the first.  Whether main has returned by then is seen on the stack.  (To wrap
+ * main would show in every backtrace of the program.)
  */
 #ifndef PRELOAD_MOMENTS_H
 #define PRELOAD_MOMENTS_H
@@ -16,8 +17,5 @@
  * malloc.  Before this, only what is hooked is a sign.
  */
 void moments_watch(void);
-
-/* A hooked function was called, that ends the process. */
-void moments_ends(void);
 
 #endif

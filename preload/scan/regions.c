@@ -8,7 +8,9 @@
 #define PAGE	 ((uintptr_t)4096)
 #define RED_ZONE 128u	/* below the stack pointer, and in use */
 #define ROOM	 65536u /* regions; more than a process may have mappings */
-#define LINE	 4608u	/* of /proc/self/maps, with its path */
+/* What ASan reserves is more, and too much to be looked at. */
+#define MOST ((uintptr_t)1 << 40)
+#define LINE 4608u /* of /proc/self/maps, with its path */
 #define THREAD_ID                                                          \
 	0x2d0u	      /* in glibc's struct pthread: its tid; 0 or -1 later \
 		       */
@@ -49,6 +51,10 @@ static void add(struct reading *r, uintptr_t start, uintptr_t end,
 
 	if (start >= end)
 		return;
+	if (end - start > MOST) {
+		regions->whole = false;
+		return;
+	}
 	if (goes_on(regions, start, kind, anonymous)) {
 		regions->list[regions->count - 1].end = end;
 		return;

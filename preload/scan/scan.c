@@ -52,6 +52,7 @@ struct scan {
 	struct target targets[TARGETS];
 	struct world_range ours[OURS];
 	size_t our_count;
+	const uintptr_t *registers; /* of the thread that ends it; or NULL */
 	bool complete;
 	char stack[STACK];
 };
@@ -165,6 +166,17 @@ static void set_sizes(struct scan *s)
 	}
 }
 
+static void take_registers(struct scan *s)
+{
+	struct world_thread *self = &s->world.threads[0];
+
+	if (!s->registers)
+		return;
+	memcpy(self->registers, s->registers,
+	       SCAN_REGISTERS * sizeof(*s->registers));
+	self->register_count = SCAN_REGISTERS;
+}
+
 static bool gather(struct scan *s, uintptr_t sp)
 {
 	bool known, all, gathered;
@@ -176,6 +188,7 @@ static bool gather(struct scan *s, uintptr_t sp)
 	lock_give(LOCK_LIBPQ);
 	if (!gathered || !threads_gather(&s->world, &s->workspace, sp, &known))
 		return false;
+	take_registers(s);
 	if (!known)
 		s->result.doubts |= DOUBT_REGISTERS;
 	kernel_ask(&s->search.kernel, &s->workspace, &all);
@@ -317,10 +330,9 @@ static void run(struct scan *s, enum record_moment moment, uintptr_t sp)
 		workspace_unmap(&s->workspace);
 }
 
-void scan_at_end(enum record_moment moment)
+void scan_at_end(enum record_moment moment, const uintptr_t *registers,
+		 uintptr_t sp)
 {
-	/* Above the return address and the frame pointer. */
-	const uintptr_t sp = (uintptr_t)__builtin_frame_address(0) + 16;
 	const unsigned generation = recording_generation();
 	struct guard guard;
 	struct scan *s;
@@ -332,6 +344,7 @@ void scan_at_end(enum record_moment moment)
 	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s != MAP_FAILED) {
+		s->registers = registers;
 		run(s, moment, sp);
 		munmap(s, sizeof(*s));
 	}

@@ -15,12 +15,15 @@
 
 #include "record/format.h"
 
+#define SCAN_REGISTERS 6
+
 /*
- * Only the first call in a process does anything.  What lies below the frame
- * of the caller is dead; it has stored there all registers that a function
- * must keep for its own caller.
+ * Only the first call in a process does anything.  What lies below `sp` in the
+ * stack of this thread is dead; of the registers those are the program's that
+ * are given, or none.
  */
-void scan_at_end(enum record_moment moment);
+void scan_at_end(enum record_moment moment, const uintptr_t *registers,
+		 uintptr_t sp);
 
 /* Once, from the settings: whether to search, and for how long at most. */
 void scan_begin(bool wanted, uint64_t ms);

@@ -66,14 +66,28 @@ static void note_storage(struct world *world, const struct dl_phdr_info *object)
 		world->static_storage = below;
 }
 
+/*
+ * Valgrind knows no clone() but its own, and ends a program that has one.  The
+ * sanitizers reserve terabytes, and have an opinion on who reads what.
+ */
+static bool is_machine(const struct dl_phdr_info *object)
+{
+	static const char *const signs[] = { "__asan_init", "__tsan_init",
+					     "__msan_init", "__hwasan_init" };
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (elf_symbol(object, signs[i]))
+			return true;
+	return strstr(object->dlpi_name, "/vgpreload_");
+}
+
 static int take_object(struct dl_phdr_info *object, size_t size, void *data)
 {
 	struct gathering *g = data;
 	const bool is_libc = elf_symbol(object, "gnu_get_libc_version");
 
 	(void)size;
-	/* It knows no clone() but its own, and ends a program that has one. */
-	if (strstr(object->dlpi_name, "/vgpreload_"))
+	if (is_machine(object))
 		g->failed = true;
 	note_storage(g->world, object);
 	if (!g->malloc_of && elf_symbol(object, "malloc")) {

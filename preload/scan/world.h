@@ -19,9 +19,9 @@ void world_note_main_thread(void);
 
 /*
  * All but the threads.  False when something could not be found out, there was
- * no room, or this is valgrind's machine; then nothing can be said.  `ours` are
- * ranges that are never looked at, beside the workspace: the shim's own, and
- * its records.
+ * no room, or valgrind or a sanitizer is at work; then nothing can be said.
+ * `ours` are ranges that are never looked at, beside the workspace: the shim's
+ * own, and its records.
  */
 bool world_gather(struct world *world, struct workspace *w,
 		  const struct world_range *ours, size_t our_count);
