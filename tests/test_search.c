@@ -174,7 +174,7 @@ DEEP static void ask(enum helper_memory memory, unsigned ms)
 				  .stack = answers->stack,
 				  .stack_size = sizeof(answers->stack),
 				  .deadline_ns = soon(ms + 2000) };
-	ck_assert(helper_run(&helper));
+	ck_assert(helper_wait(&helper, helper_start(&helper)));
 }
 
 static struct target *answer_of(size_t i)

@@ -49,7 +49,7 @@ static int begin(void *data)
 }
 
 /* Without a signal at its end: it is for those only who ask for it. */
-static pid_t start(const struct helper *h)
+pid_t helper_start(const struct helper *h)
 {
 	pid_t pid;
 
@@ -70,10 +70,9 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-bool helper_run(const struct helper *h)
+bool helper_wait(const struct helper *h, pid_t pid)
 {
 	struct timespec wait = { .tv_nsec = LEAST_WAIT_NS };
-	const pid_t pid = start(h);
 	int status = -1;
 
 	if (pid < 0)

@@ -8,7 +8,7 @@
  * one with several, the helper has a copy, as after fork().
  *
  * It is no child that the program could wait for or hear of, and it is gone
- * when helper_run() returns.
+ * when helper_wait() returns.
  */
 #ifndef PRELOAD_SCAN_HELPER_H
 #define PRELOAD_SCAN_HELPER_H
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum helper_memory { HELPER_SHARES, HELPER_COPIES };
 
@@ -29,9 +30,12 @@ struct helper {
 };
 
 /*
- * With all signals blocked.  False if it could not be started, did not come to
- * its end in time, or crashed.
+ * With all signals blocked.  -1 if it could not be started.  Once this returns,
+ * a copy of the memory is made.
  */
-bool helper_run(const struct helper *h);
+pid_t helper_start(const struct helper *h);
+
+/* False if it did not come to its end in time, or crashed, or is -1. */
+bool helper_wait(const struct helper *h, pid_t pid);
 
 #endif

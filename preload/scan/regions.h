@@ -40,6 +40,7 @@ struct world_thread {
 	uintptr_t pointer;	 /* the thread pointer; 0: not known */
 	uintptr_t registers[16]; /* all that may hold a handle */
 	unsigned register_count;
+	bool ended; /* the main thread, when others go on without it */
 };
 
 struct world_range {

@@ -220,15 +220,18 @@ static void look(struct scan *s, uint64_t deadline)
 	};
 	const uint64_t start = now_ns();
 	bool ended;
+	pid_t pid;
 
 	s->search.world = &s->world;
 	s->search.workspace = &s->workspace;
 	s->search.targets = s->targets;
 	s->search.deadline_ns = deadline;
 	s->search.may_be_lost = !s->result.doubts;
-	ended = helper_run(&helper);
-	if (s->result.copied && !threads_are_the_same(&s->world))
+	pid = helper_start(&helper);
+	if (s->result.copied &&
+	    !(threads_let_go() & threads_are_the_same(&s->world)))
 		s->result.doubts |= DOUBT_REGISTERS;
+	ended = helper_wait(&helper, pid);
 	s->result.helper_ns = now_ns() - start;
 	s->result.bytes = s->search.bytes;
 	s->result.outcome = s->complete		  ? OUTCOME_COMPLETE
@@ -326,7 +329,8 @@ static void run(struct scan *s, enum record_moment moment, uintptr_t sp)
 		store(s, record);
 		recording_unlock();
 	}
-	if (s->workspace.start)
+	threads_let_go();
+	if (s->workspace.start && threads_are_gone())
 		workspace_unmap(&s->workspace);
 }
 

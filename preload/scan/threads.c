@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/scan/threads.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -16,12 +19,28 @@
 #define THREADS	  4096u
 #define PATIENCE  200	 /* looks at whether all have answered, ... */
 #define MOMENT_NS 100000 /* ... and the time between them */
+#define HELD_S	  1u	 /* longer than all that is done meanwhile */
 
-/* What the handler fills in; it stays readable for late answers. */
+/*
+ * What the handler fills in.  Who has answered is held there until the memory
+ * is copied: what it has in registers now may be in memory by then, and what is
+ * in memory, in registers.
+ */
 static struct {
-	_Atomic(struct world_thread *) threads;
+	_Atomic(struct world_thread *) threads; /* NULL: too late to answer */
 	_Atomic(size_t) count, answers;
+	_Atomic(uint32_t) held;
+	_Atomic(unsigned) inside; /* handlers that may use `threads` */
+	uint64_t asked_ns;
 } asked;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 static bool add_thread(int tid, void *data)
 {
@@ -46,22 +65,43 @@ static struct world_thread *own_entry(void)
 	return NULL;
 }
 
-/* In the thread that is asked. */
-static void answer(int signal, siginfo_t *info, void *context)
+static void fill_in(struct world_thread *thread, const greg_t *registers)
 {
-	const greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-	struct world_thread *thread = own_entry();
-
-	(void)signal;
-	(void)info;
-	if (!thread || thread->sp)
-		return;
 	for (unsigned i = 0; i < 16; i++)
 		thread->registers[i] = (uintptr_t)registers[i];
 	thread->register_count = 16;
 	thread->pointer = (uintptr_t)__builtin_thread_pointer();
 	thread->sp = (uintptr_t)registers[REG_RSP];
 	atomic_fetch_add(&asked.answers, 1);
+}
+
+static void wait_until_let_go(void)
+{
+	const struct timespec most = { .tv_sec = HELD_S };
+
+	while (atomic_load(&asked.held))
+		if (syscall(SYS_futex, &asked.held, FUTEX_WAIT_PRIVATE, 1,
+			    &most, NULL, 0) &&
+		    errno == ETIMEDOUT)
+			return;
+}
+
+/* In the thread that is asked. */
+static void answer(int signal, siginfo_t *info, void *context)
+{
+	const int error = errno;
+	struct world_thread *thread;
+
+	(void)signal;
+	(void)info;
+	atomic_fetch_add(&asked.inside, 1);
+	thread = own_entry();
+	if (thread && !thread->sp) {
+		fill_in(thread, ((ucontext_t *)context)->uc_mcontext.gregs);
+		wait_until_let_go();
+	}
+	atomic_fetch_sub(&asked.inside, 1);
+	errno = error;
 }
 
 /*
@@ -84,48 +124,127 @@ static int install_handler(void)
 	return 0;
 }
 
+/* What /proc says of a thread before it is asked. */
+struct condition {
+	bool ended; /* the main thread, when others go on */
+	uint64_t blocked;
+};
+
+/* "State:\tZ (zombie)", "SigBlk:\t0000000000010000" */
+static void take_condition(const char *line, void *data)
+{
+	struct condition *condition = data;
+
+	if (!strncmp(line, "State:\tZ", 8))
+		condition->ended = true;
+	if (!strncmp(line, "SigBlk:\t", 8)) {
+		line += 8;
+		condition->blocked = proc_hex(&line);
+	}
+}
+
+static void path_of(const struct world_thread *thread, const char *file,
+		    char *path)
+{
+	strcpy(path, "/proc/self/task/");
+	proc_append(path, (unsigned)thread->tid);
+	strcat(path, file);
+}
+
+/*
+ * "0 0x3 0x7f.. 0x400 0x0 0x0 0x0 0x7ffd.. 0x7f.." of one that waits.  Returns
+ * the system call, or -1.
+ */
+static long look_up(struct world_thread *thread)
+{
+	char path[64], text[256];
+	const char *at = text;
+	int fd;
+	long got;
+
+	path_of(thread, "/syscall", path);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	got = syscall(SYS_read, fd, text, sizeof(text) - 1);
+	syscall(SYS_close, fd);
+	text[got > 0 ? got : 0] = 0;
+	if (*text < '0' || *text > '9' || !(at = strchr(text, ' ')))
+		return -1;
+	thread->register_count = 0;
+	while (thread->register_count < 6 && *at)
+		thread->registers[thread->register_count++] = proc_hex(&at);
+	thread->sp = proc_hex(&at);
+	return atol(text);
+}
+
+/*
+ * One that blocks the signal would not answer; one that waits for signals would
+ * take it for one that it waited for.
+ */
+static bool can_be_asked(struct world_thread *thread, int number)
+{
+	struct condition condition = { false, 0 };
+	struct world_thread seen = { .tid = thread->tid };
+	char path[64];
+
+	path_of(thread, "/status", path);
+	if (!proc_lines(path, take_condition, &condition))
+		return false;
+	thread->ended = condition.ended;
+	return !thread->ended && !(condition.blocked >> (number - 1) & 1) &&
+	       look_up(&seen) != SYS_rt_sigtimedwait;
+}
+
+static size_t send(struct world *world, int number)
+{
+	const pid_t pid = (pid_t)syscall(SYS_getpid);
+	size_t expected = 0;
+
+	for (size_t i = 1; i < world->thread_count; i++)
+		if (can_be_asked(&world->threads[i], number))
+			expected += !syscall(SYS_tgkill, pid,
+					     world->threads[i].tid, number);
+	return expected;
+}
+
 static void ask(struct world *world)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	const int number = install_handler();
-	const pid_t pid = (pid_t)syscall(SYS_getpid);
-	size_t expected = 0;
+	size_t expected;
 
 	if (!number)
 		return;
 	asked.answers = 0;
 	asked.count = world->thread_count;
+	asked.asked_ns = now_ns();
+	atomic_store(&asked.held, 1);
 	atomic_store(&asked.threads, world->threads);
-	for (size_t i = 1; i < world->thread_count; i++)
-		expected += !syscall(SYS_tgkill, pid, world->threads[i].tid,
-				     number);
+	expected = send(world, number);
 	for (int i = 0; i < PATIENCE && asked.answers < expected; i++)
 		syscall(SYS_nanosleep, &moment, NULL);
-	atomic_store(&asked.threads, NULL);
 }
 
-/* "0 0x3 0x7f.. 0x400 0x0 0x0 0x0 0x7ffd.. 0x7f.." of one that waits. */
-static void look_up(struct world_thread *thread)
+bool threads_let_go(void)
 {
-	char path[64] = "/proc/self/task/", text[256];
-	const char *at = text;
-	int fd;
-	long got;
+	const bool in_time =
+		now_ns() - asked.asked_ns < HELD_S * 500000000ull;
 
-	proc_append(path, (unsigned)thread->tid);
-	strcat(path, "/syscall");
-	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	got = syscall(SYS_read, fd, text, sizeof(text) - 1);
-	syscall(SYS_close, fd);
-	text[got > 0 ? got : 0] = 0;
-	at = strchr(text, ' ');
-	if (!at)
-		return;
-	while (thread->register_count < 6 && *at)
-		thread->registers[thread->register_count++] = proc_hex(&at);
-	thread->sp = proc_hex(&at);
+	atomic_store(&asked.threads, NULL);
+	if (atomic_exchange(&asked.held, 0))
+		syscall(SYS_futex, &asked.held, FUTEX_WAKE_PRIVATE, INT32_MAX,
+			NULL, NULL, 0);
+	return in_time;
+}
+
+bool threads_are_gone(void)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+
+	for (int i = 0; i < PATIENCE && asked.inside; i++)
+		syscall(SYS_nanosleep, &moment, NULL);
+	return !asked.inside;
 }
 
 bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
@@ -144,7 +263,7 @@ bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
 	if (world->thread_count > 1)
 		ask(world);
 	for (size_t i = 1; i < world->thread_count; i++)
-		if (!world->threads[i].sp) {
+		if (!world->threads[i].sp && !world->threads[i].ended) {
 			*ret_all_known = false;
 			look_up(&world->threads[i]);
 		}

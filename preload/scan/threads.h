@@ -19,10 +19,19 @@
 
 /*
  * Fills in the world's threads, the one that calls first; it has nothing that
- * lies below `sp`.  False if they could not be listed.
+ * lies below `sp`.  False if they could not be listed.  Those that answered
+ * are held, and wait to be let go.
  */
 bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
 		    bool *ret_all_known);
+
+/*
+ * As soon as the memory is copied, or will not be.  False if they may have gone
+ * on before.
+ */
+bool threads_let_go(void);
+/* Whether no answer can come any more, that would be written to the world. */
+bool threads_are_gone(void);
 
 /* Whether there are the same ones still; for the copy of a process too. */
 bool threads_are_the_same(const struct world *world);
