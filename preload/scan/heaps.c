@@ -141,25 +141,39 @@ static uintptr_t next_hidden(uintptr_t where)
 	return word(where) ^ where >> 12;
 }
 
+/* Malloc marks what it has cached by a number of its own. */
+static bool is_key(const struct world *world, uintptr_t key)
+{
+	uintptr_t at = (world->libc.start + 7) & ~(uintptr_t)7;
+
+	while (key && at + 8 <= world->libc.end && word(at) != key)
+		at += 8;
+	return key && at + 8 <= world->libc.end;
+}
+
 /*
  * Whether the block is a thread's cache: 64 numbers and as many lists, and a
- * list that is not empty begins with a chunk of its size.
+ * list that is not empty begins with a chunk of its size.  A program may have
+ * the like; but not with malloc's mark.
  */
-static bool is_cache(const struct heaps *h, uintptr_t block)
+static bool is_cache(const struct heaps *h, const struct world *world,
+		     uintptr_t block)
 {
 	const uint16_t *counts = (const uint16_t *)block;
 	const uintptr_t *lists = (const uintptr_t *)(block + 2 * CACHE_LISTS);
-	bool any = false;
+	uintptr_t key = 0;
 
 	for (unsigned i = 0; i < CACHE_LISTS; i++) {
 		if (!counts[i] != !lists[i])
 			return false;
-		if (lists[i] &&
-		    !chunk_at(h, lists[i] - CHUNK_HEADER, (i + 2) * GRANULE))
+		if (!lists[i])
+			continue;
+		if (!chunk_at(h, lists[i] - CHUNK_HEADER, (i + 2) * GRANULE) ||
+		    (key && word(lists[i] + 8) != key))
 			return false;
-		any |= lists[i] != 0;
+		key = word(lists[i] + 8);
 	}
-	return any;
+	return is_key(world, key);
 }
 
 static void free_cached(const struct heaps *h, uintptr_t block)
@@ -183,7 +197,8 @@ static void free_cached(const struct heaps *h, uintptr_t block)
 }
 
 /* A cache is where malloc looks, not the program: nothing is held by it. */
-static void find_caches(const struct heaps *h, const struct heap *heap)
+static void find_caches(const struct heaps *h, const struct world *world,
+			const struct heap *heap)
 {
 	const size_t bits = bit_of(heap, heap->end);
 
@@ -195,7 +210,7 @@ static void find_caches(const struct heaps *h, const struct heap *heap)
 
 			if ((word(chunk + CHUNK_SIZE) & ~(uintptr_t)FLAGS) !=
 				    CACHE_CHUNK ||
-			    !is_cache(h, chunk + CHUNK_HEADER))
+			    !is_cache(h, world, chunk + CHUNK_HEADER))
 				continue;
 			free_cached(h, chunk + CHUNK_HEADER);
 			set_free(heap, chunk);
@@ -440,7 +455,7 @@ bool heaps_find(struct heaps *h, struct regions *r, const struct world *world,
 	free_arenas(h);
 	find_mapped_chunks(&f);
 	for (size_t i = 0; i < h->count && !f.failed; i++)
-		find_caches(h, &h->list[i]);
+		find_caches(h, world, &h->list[i]);
 	return !f.failed;
 }
 

@@ -48,7 +48,7 @@ static void take_timer_line(const char *line, void *data)
 
 static bool take_descriptor(int fd, void *data)
 {
-	char path[64] = "/proc/self/fd/", what[64];
+	char path[64] = "/proc/thread-self/fd/", what[64];
 	struct asking *a = data;
 	long length;
 
@@ -60,7 +60,7 @@ static bool take_descriptor(int fd, void *data)
 		a->all = false;
 	if (strcmp(what, "anon_inode:[eventpoll]"))
 		return true;
-	strcpy(path, "/proc/self/fdinfo/");
+	strcpy(path, "/proc/thread-self/fdinfo/");
 	proc_append(path, (unsigned)fd);
 	if (!proc_lines(path, take_epoll_line, a))
 		a->all = false;
@@ -72,7 +72,8 @@ void kernel_ask(struct search_words *words, struct workspace *w, bool *ret_all)
 	struct asking a = { .all = true };
 
 	a.list = workspace_array(w, uintptr_t, WORDS);
-	if (a.list && !proc_numbers("/proc/self/fd", take_descriptor, &a))
+	if (a.list &&
+	    !proc_numbers("/proc/thread-self/fd", take_descriptor, &a))
 		a.all = false;
 	/* A kernel without timers that are told of has no such file. */
 	if (a.list)

@@ -8,14 +8,16 @@
 #define PAGE	 ((uintptr_t)4096)
 #define RED_ZONE 128u	/* below the stack pointer, and in use */
 #define ROOM	 65536u /* regions; more than a process may have mappings */
-/* What ASan reserves is more, and too much to be looked at. */
-#define MOST ((uintptr_t)1 << 40)
-#define LINE 4608u /* of /proc/self/maps, with its path */
-#define THREAD_ID                                                          \
-	0x2d0u	      /* in glibc's struct pthread: its tid; 0 or -1 later \
-		       */
-#define THREAD 2304u  /* bytes of that struct, or somewhat more */
+/* More, as a reserve may be, is too much to be looked at. */
+#define MOST   ((uintptr_t)1 << 40)
 #define STATIC 65536u /* how far below its end a stack has that struct */
+
+/* In glibc 2.36's struct pthread, which lies at the thread pointer. */
+#define THREAD_ID   0x2d0u /* 0 once it has ended, -1 once it was joined */
+#define USER_STACK  0x612u /* the program has given it its stack */
+#define STACK_BLOCK 0x690u /* with its guard ... */
+#define STACK_SIZE  0x698u
+#define THREAD	    2304u /* bytes of that struct, or somewhat more */
 
 /* A line of /proc/self/maps. */
 struct mapping {
@@ -72,56 +74,74 @@ static void add(struct reading *r, uintptr_t start, uintptr_t end,
 	};
 }
 
-static uintptr_t page_above(uintptr_t address)
-{
-	return (address + PAGE - 1) & ~(PAGE - 1);
-}
-
 static bool lies_in(uintptr_t address, uintptr_t start, uintptr_t end)
 {
 	return address >= start && address < end;
 }
 
-/* The living thread whose stack or whose storage this is, or NULL. */
-static const struct world_thread *thread_in(const struct world *world,
-					    uintptr_t start, uintptr_t end)
+static uintptr_t word(uintptr_t address)
 {
-	for (size_t i = 0; i < world->thread_count; i++) {
-		const struct world_thread *thread = &world->threads[i];
-
-		if ((thread->pointer && thread->pointer != world->main_thread &&
-		     lies_in(thread->pointer, start, end)) ||
-		    lies_in(thread->sp, start, end))
-			return thread;
-	}
-	return NULL;
+	return *(const uintptr_t *)address;
 }
 
-/* Where glibc keeps what it knows of the thread whose stack this was. */
+/*
+ * What glibc says is the stack of the thread with this thread pointer, with its
+ * storage at the upper end, but for the guard.  Nothing where that is not so.
+ */
+static struct world_range stack_of(uintptr_t pointer, uintptr_t start,
+				   uintptr_t end)
+{
+	struct world_range stack = { 0, 0 };
+
+	if (!lies_in(pointer, start, end) || end - pointer < THREAD)
+		return stack;
+	stack.start = word(pointer + STACK_BLOCK);
+	stack.end = stack.start + word(pointer + STACK_SIZE);
+	if (stack.start >= pointer || stack.end <= pointer || stack.end > end)
+		return (struct world_range){ 0, 0 };
+	if (stack.start < start)
+		stack.start = start;
+	return stack;
+}
+
+/*
+ * The living thread whose stack comes first in a mapping: it may have several,
+ * that no guard divides, and memory of the program on both sides of them.
+ */
+static const struct world_thread *first_stack(const struct world *world,
+					      uintptr_t start, uintptr_t end,
+					      struct world_range *ret_stack)
+{
+	const struct world_thread *first = NULL;
+
+	for (size_t i = 0; i < world->thread_count; i++) {
+		const struct world_thread *thread = &world->threads[i];
+		const struct world_range stack =
+			stack_of(thread->pointer, start, end);
+
+		if (!stack.end || (first && stack.start > ret_stack->start))
+			continue;
+		first = thread;
+		*ret_stack = stack;
+	}
+	return first;
+}
+
+/*
+ * Where glibc keeps what it knows of the thread whose stack this was.  Not of
+ * one that the program gave it, which may use it for something else by now.
+ */
 static uintptr_t ended_thread(uintptr_t start, uintptr_t end)
 {
 	const uintptr_t lowest = end - start > STATIC ? end - STATIC : start;
 
-	for (uintptr_t at = end - THREAD; at >= lowest && at < end; at -= 64) {
-		const uintptr_t *words = (const uintptr_t *)(at & ~63ul);
-
-		if (words[0] == (uintptr_t)words &&
-		    words[2] == (uintptr_t)words &&
-		    *(const int *)((const char *)words + THREAD_ID) <= 0)
-			return (uintptr_t)words;
-	}
+	for (uintptr_t at = (end - THREAD) & ~(uintptr_t)63;
+	     at >= lowest && at < end; at -= 64)
+		if (word(at) == at && word(at + 16) == at &&
+		    *(const int *)(at + THREAD_ID) <= 0 &&
+		    !*(const char *)(at + USER_STACK))
+			return at;
 	return 0;
-}
-
-/*
- * What lies above a thread's own storage is no part of its stack: the kernel
- * makes one mapping of both.
- */
-static uintptr_t end_of_stack(uintptr_t pointer, uintptr_t start, uintptr_t end)
-{
-	const uintptr_t above = page_above(pointer + THREAD);
-
-	return lies_in(pointer, start, end) && above < end ? above : end;
 }
 
 static void add_stack(struct reading *r, const struct world_thread *thread,
@@ -139,26 +159,39 @@ static void add_stack(struct reading *r, const struct world_thread *thread,
 	add(r, from, end, REGION_STACK, owner, true);
 }
 
+/* What a thread returns is kept in its storage until it is joined. */
+static void add_ended(struct reading *r, uintptr_t start, uintptr_t end)
+{
+	const uintptr_t pointer =
+		end - start > 2 * PAGE ? ended_thread(start, end) : 0;
+	const struct world_range stack = stack_of(pointer, start, end);
+
+	if (stack.end) {
+		const bool joined = *(const int *)(pointer + THREAD_ID) < 0;
+
+		add(r, start, stack.start, REGION_UNKNOWN, 0, true);
+		start = joined ? stack.end : pointer & ~(PAGE - 1);
+		add(r, stack.start, start, REGION_LEFT_OUT, 0, true);
+	}
+	add(r, start, end, REGION_UNKNOWN, 0, true);
+}
+
 static void add_anonymous(struct reading *r, uintptr_t start, uintptr_t end)
 {
 	const struct world *world = r->world;
-	const struct world_thread *thread = thread_in(world, start, end);
-	uintptr_t stack = start, pointer = 0;
+	const struct world_thread *thread;
+	struct world_range stack;
 
-	if (thread) {
-		stack = end_of_stack(thread->pointer, start, end);
-		add_stack(r, thread, start, stack);
-	} else if (lies_in(world->main_thread, start, end)) {
+	if (lies_in(world->main_thread, start, end)) {
 		add(r, start, end, REGION_THREAD, 0, true);
 		return;
-	} else if (end - start > 2 * PAGE) {
-		pointer = ended_thread(start, end);
 	}
-	if (pointer) {
-		stack = end_of_stack(pointer, start, end);
-		add(r, start, stack, REGION_LEFT_OUT, 0, true);
+	while ((thread = first_stack(world, start, end, &stack))) {
+		add_ended(r, start, stack.start);
+		add_stack(r, thread, stack.start, stack.end);
+		start = stack.end;
 	}
-	add(r, stack, end, REGION_UNKNOWN, 0, true);
+	add_ended(r, start, end);
 }
 
 /* The main thread's; another stack of its own may be in use just now. */
@@ -172,6 +205,32 @@ static void add_main_stack(struct reading *r, uintptr_t start, uintptr_t end)
 	add(r, start, end, REGION_STACK, 0, true);
 }
 
+/* Devices may do something when they are read. */
+static bool is_device(const struct mapping *m)
+{
+	return !strncmp(m->path, "/dev/", 5) &&
+	       strncmp(m->path, "/dev/zero", 9) &&
+	       strncmp(m->path, "/dev/shm/", 9);
+}
+
+/* The kernel's own, "[vvar]" and others. */
+static bool is_kernels(const struct mapping *m)
+{
+	return !strncmp(m->path, "[v", 2);
+}
+
+/*
+ * Memory that is private and cannot be written to now may have been writable
+ * when a handle was put there.
+ */
+static bool may_hold(const struct mapping *m)
+{
+	if (m->rights[0] != 'r' || is_device(m) || is_kernels(m))
+		return false;
+	return m->rights[1] == 'w' ||
+	       (!m->inode && m->rights[3] == 'p' && m->rights[2] != 'x');
+}
+
 static void add_plain(struct reading *r, const struct mapping *m,
 		      uintptr_t start, uintptr_t end)
 {
@@ -181,7 +240,7 @@ static void add_plain(struct reading *r, const struct mapping *m,
 		add_main_stack(r, start, end);
 	else if (!m->inode && m->rights[3] == 'p')
 		add_anonymous(r, start, end);
-	else
+	else if (may_hold(m))
 		add(r, start, end, REGION_UNKNOWN, 0, false);
 }
 
@@ -227,26 +286,6 @@ static void add_mapping(struct reading *r, const struct mapping *m)
 	}
 }
 
-/* Devices may do something when they are read. */
-static bool is_device(const char *path)
-{
-	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/zero", 9) &&
-	       strncmp(path, "/dev/shm/", 9);
-}
-
-/*
- * Memory that is private and cannot be written to now may have been writable
- * when a handle was put there.
- */
-static bool may_hold(const struct mapping *m)
-{
-	if (m->rights[0] != 'r' || is_device(m->path))
-		return false;
-	return m->rights[1] == 'w' ||
-	       (!m->inode && m->rights[3] == 'p' && m->rights[2] != 'x' &&
-		m->path[0] != '[');
-}
-
 static void skip_word(const char **text)
 {
 	while (**text && **text != ' ')
@@ -282,9 +321,10 @@ static void take_line(const char *line, void *data)
 
 	if (!read_line(&m, line))
 		return;
-	if (may_hold(&m))
+	/* A module's may be read-only by now. */
+	if (may_hold(&m) || (m.rights[0] == 'r' && m.inode && !is_device(&m)))
 		add_mapping(r, &m);
-	else if (m.rights[0] != 'r' && m.rights[1] == 'w')
+	else if (m.rights[1] == 'w')
 		r->regions->whole = false;
 }
 
@@ -302,7 +342,7 @@ bool regions_remember(struct world *world, struct workspace *w)
 {
 	world->mappings = workspace_array(w, struct world_range, ROOM);
 	return world->mappings &&
-	       proc_lines("/proc/self/maps", remember_line, world);
+	       proc_lines("/proc/thread-self/maps", remember_line, world);
 }
 
 bool regions_are_remembered(const struct regions *r, const struct world *world)
@@ -322,7 +362,8 @@ bool regions_read(struct regions *r, const struct world *world,
 	r->room = r->list ? ROOM : 0;
 	r->count = 0;
 	r->whole = true;
-	return r->list && proc_lines("/proc/self/maps", take_line, &reading) &&
+	return r->list &&
+	       proc_lines("/proc/thread-self/maps", take_line, &reading) &&
 	       r->count;
 }
 

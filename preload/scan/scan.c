@@ -248,7 +248,7 @@ static void try_to_look(struct scan *s, uintptr_t sp)
 	uint64_t resident = 0;
 
 	s->result.outcome = OUTCOME_MEMORY;
-	proc_lines("/proc/self/statm", take_resident, &resident);
+	proc_lines("/proc/thread-self/statm", take_resident, &resident);
 	if (resident > MOST_ALONE ||
 	    !workspace_map(&s->workspace, (64u << 20) + resident / 8))
 		return;

@@ -537,8 +537,9 @@ static bool prepare(void)
 
 	now->hits = workspace_array(w, struct hit, HITS);
 	now->to_do = workspace_array(w, struct span, TO_DO);
-	now->pagemap = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap",
-				    O_RDONLY | O_CLOEXEC, 0);
+	now->pagemap =
+		(int)syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/pagemap",
+			     O_RDONLY | O_CLOEXEC, 0);
 	return now->hits && now->to_do &&
 	       regions_read(&now->regions, now->s->world, w);
 }

@@ -175,6 +175,7 @@ static long look_up(struct world_thread *thread)
 	while (thread->register_count < 6 && *at)
 		thread->registers[thread->register_count++] = proc_hex(&at);
 	thread->sp = proc_hex(&at);
+	thread->registers[thread->register_count++] = thread->sp;
 	return atol(text);
 }
 
@@ -228,8 +229,7 @@ static void ask(struct world *world)
 
 bool threads_let_go(void)
 {
-	const bool in_time =
-		now_ns() - asked.asked_ns < HELD_S * 500000000ull;
+	const bool in_time = now_ns() - asked.asked_ns < HELD_S * 500000000ull;
 
 	atomic_store(&asked.threads, NULL);
 	if (atomic_exchange(&asked.held, 0))
@@ -257,6 +257,9 @@ bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
 	world->thread_count = 1;
 	world->threads[0].tid = (pid_t)syscall(SYS_gettid);
 	world->threads[0].sp = sp;
+	/* It may be on a stack that nothing else leads to. */
+	world->threads[0].registers[0] = sp;
+	world->threads[0].register_count = 1;
 	world->threads[0].pointer = (uintptr_t)__builtin_thread_pointer();
 	if (!proc_numbers("/proc/self/task", add_thread, world))
 		return false;
