@@ -114,6 +114,11 @@ static void mark_process(void)
 	atomic_store(recording.here, THIS_PROCESS);
 }
 
+const void *recording_page(void)
+{
+	return recording.here;
+}
+
 const char *recording_folder(void)
 {
 	return recording.config.folder;

@@ -83,6 +83,9 @@ bool recording_is_borrowed(void);
 /* Which process this is: it changes in every child.  Under the lock. */
 unsigned recording_generation(void);
 
+/* A word on the page that tells them apart: no child has it. */
+const void *recording_page(void);
+
 /*
  * Without the lock: false in a child of which nobody has taken notice yet.  Its
  * record, and what was kept about it, are the parent's.

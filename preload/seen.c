@@ -33,6 +33,11 @@ void seen_begin(void)
 		atomic_store(&table, page);
 }
 
+const void *seen_page(void)
+{
+	return atomic_load(&table);
+}
+
 /* What is looked for in the table: 0 would be a free place. */
 static uint64_t mark(uint64_t hash)
 {

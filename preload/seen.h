@@ -32,6 +32,9 @@ enum seen_answer {
 /* Once; before it, and where there is no memory, children share a table. */
 void seen_begin(void);
 
+/* Where it is kept: a page that no child has, and no search need see. */
+const void *seen_page(void);
+
 /* Whether it would be known; asked of each connect, it changes nothing. */
 bool seen_is_known(enum seen_kind kind, uint64_t hash);
 /* From now on it is known. */

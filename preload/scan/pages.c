@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/scan/pages.h"
 
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE	((uintptr_t)4096)
 #define PIECE	((uintptr_t)1 << 20)
 #define SMALL	(16 * PAGE) /* not worth asking */
-#define PRESENT ((uint64_t)1 << 63)
+#define PRESENT PAGES_ANY
 #define SWAPPED ((uint64_t)1 << 62)
 
 void pages_begin(struct pages *p, const struct region *region, int pagemap,
@@ -18,6 +19,7 @@ void pages_begin(struct pages *p, const struct region *region, int pagemap,
 	p->pagemap = region->anonymous && region->end - region->start > SMALL
 			     ? pagemap
 			     : -1;
+	p->is_file = !region->anonymous && region->kind == REGION_UNKNOWN;
 	p->ret_swapped = ret_swapped;
 	p->known = 0;
 	p->count = 0;
@@ -43,10 +45,28 @@ static uint64_t entry_of(struct pages *p, uintptr_t page)
 	return p->count ? p->entries[(page - p->known) / PAGE] : PRESENT;
 }
 
+/* To read one that is not there may make it, or may be a crash. */
+static uint64_t file_entry_of(struct pages *p, uintptr_t page)
+{
+	const size_t most = sizeof(p->resident);
+
+	if (page < p->known || page >= p->known + p->count * PAGE) {
+		const uintptr_t left = (p->region->end - page) / PAGE;
+
+		p->known = page;
+		p->count = (unsigned)(left < most ? left : most);
+		if (syscall(SYS_mincore, page, p->count * PAGE, p->resident))
+			memset(p->resident, 0, sizeof(p->resident));
+	}
+	return p->resident[(page - p->known) / PAGE] & 1 ? PRESENT : SWAPPED;
+}
+
 static bool is_touched(struct pages *p, uintptr_t address)
 {
-	const uint64_t entry =
-		p->pagemap < 0 ? PRESENT : entry_of(p, address & ~(PAGE - 1));
+	const uintptr_t page = address & ~(PAGE - 1);
+	const uint64_t entry = p->is_file	? file_entry_of(p, page)
+			       : p->pagemap < 0 ? PRESENT
+						: entry_of(p, page);
 
 	if (entry & SWAPPED)
 		*p->ret_swapped = true;
@@ -74,4 +94,30 @@ bool pages_next(struct pages *p, uintptr_t *ret_start, uintptr_t *ret_end)
 	p->next = stop < end ? stop : end;
 	*ret_end = p->next;
 	return at < end;
+}
+
+bool pages_are_touched(int pagemap, uintptr_t start, uintptr_t end,
+		       uint64_t how)
+{
+	const uint64_t bits = how | SWAPPED;
+	uint64_t entries[512];
+
+	for (uintptr_t left = (end - start) / PAGE, page = start / PAGE;
+	     left;) {
+		const size_t most = sizeof(entries) / sizeof(entries[0]);
+		const size_t wanted = left < most ? left : most;
+		const long got = syscall(SYS_pread64, pagemap, entries,
+					 wanted * sizeof(uint64_t),
+					 (long)(page * sizeof(uint64_t)));
+		const size_t count = got > 0 ? (size_t)got / 8 : 0;
+
+		for (size_t i = 0; i < count; i++)
+			if (entries[i] & bits)
+				return true;
+		if (!count)
+			return true;
+		page += count;
+		left -= count;
+	}
+	return false;
 }

@@ -231,6 +231,12 @@ static bool may_hold(const struct mapping *m)
 	       (!m->inode && m->rights[3] == 'p' && m->rights[2] != 'x');
 }
 
+/* Guards are such memory, which was never touched. */
+static bool is_hidden(const struct mapping *m)
+{
+	return !memcmp(m->rights, "---p", 4) && !m->inode && !*m->path;
+}
+
 static void add_plain(struct reading *r, const struct mapping *m,
 		      uintptr_t start, uintptr_t end)
 {
@@ -238,6 +244,8 @@ static void add_plain(struct reading *r, const struct mapping *m,
 		add(r, start, end, REGION_HEAP, 0, true);
 	else if (!strcmp(m->path, "[stack]"))
 		add_main_stack(r, start, end);
+	else if (is_hidden(m))
+		add(r, start, end, REGION_HIDDEN, 0, true);
 	else if (!m->inode && m->rights[3] == 'p')
 		add_anonymous(r, start, end);
 	else if (may_hold(m))
@@ -275,7 +283,7 @@ static void add_mapping(struct reading *r, const struct mapping *m)
 			if (any_ours)
 				stop = least(stop, ours->start);
 			add(r, at, stop, REGION_GLOBALS, (uint32_t)r->module,
-			    false);
+			    !m->inode);
 		} else {
 			if (any_ours)
 				stop = least(stop, ours->start);
@@ -322,7 +330,8 @@ static void take_line(const char *line, void *data)
 	if (!read_line(&m, line))
 		return;
 	/* A module's may be read-only by now. */
-	if (may_hold(&m) || (m.rights[0] == 'r' && m.inode && !is_device(&m)))
+	if (may_hold(&m) || is_hidden(&m) ||
+	    (m.rights[0] == 'r' && m.inode && !is_device(&m)))
 		add_mapping(r, &m);
 	else if (m.rights[1] == 'w')
 		r->regions->whole = false;

@@ -24,6 +24,7 @@ enum region_kind {
 	REGION_HEAP,	/* of malloc: heaps.c says which blocks are in use */
 	REGION_BLOCK,	/* one block of malloc with a mapping of its own */
 	REGION_UNKNOWN, /* memory that nobody here understands */
+	REGION_HIDDEN,	/* nobody may read it now; someone may have before */
 	REGION_LEFT_OUT,
 };
 
@@ -64,6 +65,7 @@ struct world {
 	struct world_range libc;      /* what it can write to */
 	struct world_range *mappings; /* as regions_remember() saw them */
 	size_t mapping_count;
+	int pagemap; /* its own, when it is copied */
 };
 
 struct regions {

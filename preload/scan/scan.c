@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/scan/scan.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@
 #include "preload/scan/workspace.h"
 #include "preload/scan/world.h"
 #include "preload/scope.h"
+#include "preload/seen.h"
 #include "preload/sites.h"
 
 #define TARGETS 4096u
@@ -84,6 +86,13 @@ static void add_ours(struct scan *s, const void *start, size_t size)
 			(uintptr_t)start,
 			((uintptr_t)start + size + 4095) & ~(uintptr_t)4095,
 		};
+}
+
+static void add_page(struct scan *s, const void *word)
+{
+	const uintptr_t page = (uintptr_t)word & ~(uintptr_t)4095;
+
+	add_ours(s, (const void *)page, 4096);
 }
 
 /* Keeps the targets in the order of their handles. */
@@ -197,7 +206,13 @@ static bool gather(struct scan *s, uintptr_t sp)
 	s->result.threads = (uint32_t)s->world.thread_count;
 	s->result.copied = s->world.thread_count > 1;
 	set_sizes(s);
-	return !s->result.copied || regions_remember(&s->world, &s->workspace);
+	s->world.pagemap = -1;
+	if (!s->result.copied)
+		return true;
+	s->world.pagemap =
+		(int)syscall(SYS_openat, AT_FDCWD, "/proc/thread-self/pagemap",
+			     O_RDONLY | O_CLOEXEC, 0);
+	return regions_remember(&s->world, &s->workspace);
 }
 
 /* In the helper. */
@@ -322,6 +337,8 @@ static void run(struct scan *s, enum record_moment moment, uintptr_t sp)
 	add_ours(s, s, sizeof(*s));
 	scope_range(&s->ours[s->our_count].start, &s->ours[s->our_count].end);
 	s->our_count++;
+	add_page(s, seen_page());
+	add_page(s, recording_page());
 	if (scan.wanted)
 		try_to_look(s, sp);
 	record = recording_try_lock();
@@ -330,6 +347,8 @@ static void run(struct scan *s, enum record_moment moment, uintptr_t sp)
 		recording_unlock();
 	}
 	threads_let_go();
+	if (s->result.copied && s->world.pagemap >= 0)
+		syscall(SYS_close, s->world.pagemap);
 	if (s->workspace.start && threads_are_gone())
 		workspace_unmap(&s->workspace);
 }

@@ -13,7 +13,8 @@
 #define POINTER_BITS (~(uintptr_t)0 >> 16) /* of a word with a tag on top */
 #define DIGIT	     30u		   /* bits of CPython's digits */
 #define HITS	     65536u
-#define TO_DO	     ((size_t)1 << 20) /* blocks reached, not yet read */
+#define TO_DO	     ((size_t)1 << 20)	  /* blocks reached, not yet read */
+#define MOST_HIDDEN  ((uintptr_t)1 << 30) /* longer takes too long to ask */
 #define CHECK_EVERY  1024u /* blocks, between two looks at the clock */
 
 /* A word that is a handle, in memory that is no root by itself. */
@@ -42,7 +43,7 @@ struct state {
 	int pagemap;
 	bool maybe;	/* from here on a root is one nobody understands */
 	bool unaligned; /* words are looked for at every byte */
-	bool late, swapped, overflow;
+	bool late, swapped, wiped, overflow;
 	/* The root that is being followed. */
 	enum record_holder holder;
 	uint32_t owner;
@@ -237,7 +238,7 @@ static void each_piece(bool (*wanted)(enum region_kind),
 
 static bool is_looked_at(enum region_kind kind)
 {
-	return kind != REGION_LEFT_OUT;
+	return kind != REGION_LEFT_OUT && kind != REGION_HIDDEN;
 }
 
 static bool is_unknown(enum region_kind kind)
@@ -572,29 +573,88 @@ static bool follow_all(void)
 	return !now->late;
 }
 
+/* Memory that was filled before it was hidden. */
+static bool has_hidden(void)
+{
+	for (size_t i = 0; i < now->regions.count; i++) {
+		const struct region *region = &now->regions.list[i];
+
+		if (region->kind == REGION_HIDDEN &&
+		    (region->end - region->start > MOST_HIDDEN ||
+		     pages_are_touched(now->pagemap, region->start, region->end,
+				       PAGES_ANY)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wiped_between(uintptr_t start, uintptr_t end)
+{
+	return end - start > MOST_HIDDEN ||
+	       (!pages_are_touched(now->pagemap, start, end, PAGES_ANY) &&
+		pages_are_touched(now->s->world->pagemap, start, end,
+				  PAGES_OWN));
+}
+
+/*
+ * The program may ask the kernel to copy some memory empty.  To be asked before
+ * anything is read, which is a touch.
+ */
+static bool is_wiped(void)
+{
+	const struct world *world = now->s->world;
+
+	for (size_t i = 0; i < world->mapping_count; i++) {
+		uintptr_t at = world->mappings[i].start;
+		const uintptr_t end = world->mappings[i].end;
+		const struct region *region = regions_find(&now->regions, at);
+
+		for (; region && at < end && region->kind == REGION_LEFT_OUT;
+		     region = regions_find(&now->regions, at))
+			at = region->end;
+		if (region && at < end && region->anonymous &&
+		    is_wiped_between(at, end))
+			return true;
+	}
+	return false;
+}
+
 /* Whether some memory could not be looked at. */
 static bool in_doubt(void)
 {
 	return now->swapped || now->overflow || !now->regions.whole ||
-	       !regions_are_remembered(&now->regions, now->s->world);
+	       !regions_are_remembered(&now->regions, now->s->world) ||
+	       now->wiped || has_hidden();
 }
 
-/* What nothing has led to. */
-static void conclude(bool complete)
+static bool is_any_left(void)
 {
-	const bool certain = complete && now->s->may_be_lost && !in_doubt();
+	for (size_t i = 0; i < now->s->target_count; i++)
+		if (now->s->targets[i].answer == ANSWER_NONE)
+			return true;
+	return false;
+}
 
-	now->s->doubt = in_doubt();
+/* What nothing has led to.  False if there was no time for it. */
+static bool conclude(bool complete)
+{
+	const bool may_be = complete && now->s->may_be_lost;
+	bool certain;
+
+	now->s->doubt = may_be && is_any_left() && in_doubt();
+	certain = may_be && !now->s->doubt;
+	complete = complete && !expired();
 	for (size_t i = 0; i < now->s->target_count; i++) {
 		struct target *target = &now->s->targets[i];
 
 		if (target->answer != ANSWER_NONE)
 			continue;
-		if (certain && !target->in_doubt)
+		if (complete && certain && !target->in_doubt)
 			target->answer = ANSWER_LOST;
 		else if (complete)
 			target->answer = ANSWER_MAYBE;
 	}
+	return complete;
 }
 
 bool search_run(struct search *s)
@@ -603,11 +663,12 @@ bool search_run(struct search *s)
 
 	if (!begin(s) || !prepare())
 		return false;
+	now->wiped = is_wiped();
 	look();
 	complete = !now->late;
 	if (complete && now->pending && now->hit_count)
 		complete = follow_all();
-	conclude(complete);
+	complete = conclude(complete);
 	if (now->pagemap >= 0)
 		syscall(SYS_close, now->pagemap);
 	return complete;
