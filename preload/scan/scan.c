@@ -353,6 +353,28 @@ static void run(struct scan *s, enum record_moment moment, uintptr_t sp)
 		workspace_unmap(&s->workspace);
 }
 
+/* That there was no room even for asking. */
+static void store_failure(enum record_moment moment)
+{
+	struct writer *record = recording_try_lock();
+	uint32_t number;
+
+	if (!record)
+		return;
+	number = writer_reserve(record, RECORD_SEARCHES, 1);
+	if (number != RECORD_NONE) {
+		*(struct record_search *)writer_at(record, RECORD_SEARCHES,
+						   number) =
+			(struct record_search){
+				.moment = (uint8_t)moment,
+				.outcome = OUTCOME_MEMORY,
+				.when_ns = recording_now(record),
+			};
+		writer_publish(record, RECORD_SEARCHES, number, 1);
+	}
+	recording_unlock();
+}
+
 void scan_at_end(enum record_moment moment, const uintptr_t *registers,
 		 uintptr_t sp)
 {
@@ -370,6 +392,8 @@ void scan_at_end(enum record_moment moment, const uintptr_t *registers,
 		s->registers = registers;
 		run(s, moment, sp);
 		munmap(s, sizeof(*s));
+	} else {
+		store_failure(moment);
 	}
 	guard_leave(&guard);
 }
