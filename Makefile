@@ -25,7 +25,7 @@ TEST_SRC     := $(wildcard tests/*.c)
 SAMPLE_SRC   := $(wildcard samples/*.c)
 PROGRAM_SRC  := $(wildcard tests/programs/*.c)
 HEADERS      := $(wildcard preload/*.h preload/scan/*.h record/*.h analyzer/*.h tests/*.h \
-                  tests/audit/*.h)
+                  tests/audit/*.h tests/held/*.h)
 SCRIPTS      := setup.sh .ci/run $(wildcard tests/*.sh tests/*/*.sh)
 
 SHIM     := $(BUILD)/libconnleak.so
@@ -34,6 +34,7 @@ TESTS    := $(BUILD)/unit-tests
 SAMPLES  := $(SAMPLE_SRC:%.c=$(BUILD)/%)
 PROGRAMS := $(PROGRAM_SRC:%.c=$(BUILD)/%)
 AUDIT    := $(BUILD)/tests/audit/audit
+HELD     := $(addprefix $(BUILD)/tests/held/,answers c cc harm)
 
 # CFLAGS, LDFLAGS and WERROR are yours; the rest is what the code needs.
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
@@ -57,7 +58,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
-tests: $(TESTS) $(PROGRAMS) $(AUDIT) ## build the tests, run none
+tests: $(TESTS) $(PROGRAMS) $(AUDIT) $(HELD) ## build the tests, run none
 
 # demo and check begin on a machine that has git and make only.  pkg-config was
 # asked when make read this file, so what needs its answer is a make of its own.
@@ -129,6 +130,28 @@ $(AUDIT): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/audit/*.c) \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
+# Places to keep a connection in, of C and of C++; what the searches found there.
+$(BUILD)/tests/held/answers: $(patsubst %.c,$(BUILD)/%.o,tests/held/answers.c \
+            $(filter-out record/writer.c,$(wildcard record/*.c)))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+PLAIN := -D_GNU_SOURCE -I. -g -O1 $(LIBPQ)
+
+$(BUILD)/tests/held/c $(BUILD)/tests/held/cc: tests/held/held.h $(BUILD)/tests/held/ends.o
+$(BUILD)/tests/held/c: tests/held/held.c
+	$(call say,PROGRAM,$@)
+	$(Q)$(CC) -std=c11 $(PLAIN) -o $@ $< $(BUILD)/tests/held/ends.o -lpq -lpthread
+
+$(BUILD)/tests/held/cc: tests/held/held.cc
+	$(call say,PROGRAM,$@)
+	$(Q)$(CXX) -std=c++17 $(PLAIN) -o $@ $< $(BUILD)/tests/held/ends.o -lpq -lpthread
+
+$(BUILD)/tests/held/harm: tests/held/harm.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 $(PLAIN) -o $@ $< -lpq -lpthread
+
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -145,7 +168,7 @@ check-unit: $(TESTS) ## unit tests; CK_RUN_SUITE=tracker for one suite
 	$(call say,TEST,$<)
 	$(Q)cd $(BUILD) && ./unit-tests
 
-check-e2e: all $(PROGRAMS) $(AUDIT) ## end-to-end tests, real PostgreSQL; E2E=regex for some
+check-e2e: all $(PROGRAMS) $(AUDIT) $(HELD) ## end-to-end tests, real PostgreSQL; E2E=regex for some
 	$(call say,TEST,e2e)
 	$(Q)BUILD=$(BUILD) tests/run.sh '$(E2E)'
 
@@ -158,6 +181,9 @@ soak: all tests ## an hour of repetition: fuzzing, then every test 20 times
 	$(call say,SOAK,every test)
 	$(Q)for i in $$(seq 20); do \
 	  $(MAKE) --no-print-directory check-unit check-e2e || exit 1; done
+	$(call say,SOAK,held: the full product)
+	$(Q)+HELD_PRODUCT=1 TEST_TIMEOUT=7200 $(MAKE) --no-print-directory \
+	  check-e2e E2E='^held.sh:every_place_in_every_way'
 
 check-headers: ## each header compiles alone
 	$(call say,TEST,headers)

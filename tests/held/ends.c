@@ -101,14 +101,15 @@ static void handle(int number)
 	exit(STATUS);
 }
 
-static NOINLINE int dive(int depth)
+static NOINLINE void dive(int depth)
 {
 	volatile char frame[1000];
 
 	memset((void *)frame, depth, sizeof(frame));
-	if (!depth)
+	if (depth)
+		dive(depth - 1);
+	if (!depth || frame[1] != (char)depth)
 		exit(STATUS);
-	return dive(depth - 1) + frame[depth % 1000];
 }
 
 static void by_exit(void) { exit(STATUS); }

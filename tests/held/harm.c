@@ -6,7 +6,7 @@
  *	address_space	there is no room for anything more
  *	processes	there may be no more processes
  *	seccomp		what a helper needs is refused
- *	big		with 2 GB of small blocks
+ *	big		with 2 GB of blocks
  *	threads		with 64 threads that wait and 4 that run
  *	starting	while threads start and end
  *	unmapping	while threads map and unmap
@@ -147,12 +147,13 @@ static void confine(void)
 
 static void big(void)
 {
-	for (size_t i = 0; i < (size_t)2 << 30; i += 1024) {
-		char *block = malloc(1008);
+	for (size_t i = 0; i < (size_t)2 << 30; i += 65536) {
+		char *block = malloc(65520);
 
 		if (!block)
 			errx(3, "no memory");
-		block[0] = block[1000] = 1;
+		for (size_t at = 0; at < 65520; at += 4096)
+			block[at] = 1;
 	}
 }
 

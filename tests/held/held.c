@@ -140,14 +140,12 @@ static void put_lost_block(PGconn *conn)
 
 static void put_packed_block(PGconn *conn)
 {
-	struct {
-		char tag;
-		PGconn *conn;
-	} __attribute__((packed)) *place = conn ? calloc(1, 64) : NULL;
+	static void *volatile place;
+	char *block = conn ? calloc(1, 64) : NULL;
 
-	if (place)
-		place->conn = conn;
-	head = (void *)place;
+	if (conn)
+		memcpy(block + 3, &conn, sizeof(conn));
+	place = block;
 }
 
 /* A block whose only pointer is unaligned, or has a tag, or is within it. */
