@@ -42,6 +42,8 @@ struct world_thread {
 	uintptr_t registers[16]; /* all that may hold a handle */
 	unsigned register_count;
 	bool ended; /* the main thread, when others go on without it */
+	bool asked;
+	uintptr_t call, call_at; /* what it waited in, and where it goes on */
 };
 
 struct world_range {

@@ -244,7 +244,7 @@ static void look(struct scan *s, uint64_t deadline)
 	s->search.may_be_lost = !s->result.doubts;
 	pid = helper_start(&helper);
 	if (s->result.copied &&
-	    !(threads_let_go() & threads_are_the_same(&s->world)))
+	    !(threads_are_held() && threads_are_the_same(&s->world)))
 		s->result.doubts |= DOUBT_REGISTERS;
 	ended = helper_wait(&helper, pid);
 	s->result.helper_ns = now_ns() - start;

@@ -18,8 +18,9 @@
 
 #define THREADS	  4096u
 #define PATIENCE  200	 /* looks at whether all have answered, ... */
+#define TRIES	  10	 /* for one that blocks signals: it may be starting */
 #define MOMENT_NS 100000 /* ... and the time between them */
-#define HELD_S	  1u	 /* longer than all that is done meanwhile */
+#define HELD_S	  10u	 /* longer than a search takes */
 
 /*
  * What the handler fills in.  Who has answered is held there until the memory
@@ -31,16 +32,8 @@ static struct {
 	_Atomic(size_t) count, answers;
 	_Atomic(uint32_t) held;
 	_Atomic(unsigned) inside; /* handlers that may use `threads` */
-	uint64_t asked_ns;
+	_Atomic(bool) gave_up;
 } asked;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static bool add_thread(int tid, void *data)
 {
@@ -82,13 +75,47 @@ static void wait_until_let_go(void)
 	while (atomic_load(&asked.held))
 		if (syscall(SYS_futex, &asked.held, FUTEX_WAIT_PRIVATE, 1,
 			    &most, NULL, 0) &&
-		    errno == ETIMEDOUT)
+		    errno == ETIMEDOUT) {
+			atomic_store(&asked.gave_up, true);
 			return;
+		}
+}
+
+/* "mov $number, %eax; syscall", or as /proc had it before. */
+static bool call_before(uintptr_t at, const struct world_thread *thread,
+			greg_t *ret_number)
+{
+	const unsigned char *code = (const unsigned char *)at;
+	int32_t number;
+
+	if (at == thread->call_at)
+		*ret_number = (greg_t)thread->call;
+	if (at == thread->call_at || at % 4096 < 7 || code[-7] != 0xb8)
+		return at == thread->call_at;
+	memcpy(&number, code - 6, sizeof(number));
+	*ret_number = number;
+	return true;
+}
+
+/*
+ * Some calls, like pause(), the kernel does not begin again after a handler:
+ * the main thread would go on, and might end the process with another status.
+ */
+static void begin_call_again(const struct world_thread *thread,
+			     greg_t *registers)
+{
+	const uintptr_t at = (uintptr_t)registers[REG_RIP];
+
+	if (registers[REG_RAX] == -EINTR && at % 4096 >= 2 &&
+	    !memcmp((const char *)at - 2, "\x0f\x05", 2) &&
+	    call_before(at, thread, &registers[REG_RAX]))
+		registers[REG_RIP] -= 2;
 }
 
 /* In the thread that is asked. */
 static void answer(int signal, siginfo_t *info, void *context)
 {
+	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
 	const int error = errno;
 	struct world_thread *thread;
 
@@ -97,7 +124,8 @@ static void answer(int signal, siginfo_t *info, void *context)
 	atomic_fetch_add(&asked.inside, 1);
 	thread = own_entry();
 	if (thread && !thread->sp) {
-		fill_in(thread, ((ucontext_t *)context)->uc_mcontext.gregs);
+		fill_in(thread, registers);
+		begin_call_again(thread, registers);
 		wait_until_let_go();
 	}
 	atomic_fetch_sub(&asked.inside, 1);
@@ -176,7 +204,9 @@ static long look_up(struct world_thread *thread)
 		thread->registers[thread->register_count++] = proc_hex(&at);
 	thread->sp = proc_hex(&at);
 	thread->registers[thread->register_count++] = thread->sp;
-	return atol(text);
+	thread->call = (uintptr_t)atol(text);
+	thread->call_at = proc_hex(&at);
+	return (long)thread->call;
 }
 
 /*
@@ -188,13 +218,17 @@ static bool can_be_asked(struct world_thread *thread, int number)
 	struct condition condition = { false, 0 };
 	struct world_thread seen = { .tid = thread->tid };
 	char path[64];
+	long call;
 
 	path_of(thread, "/status", path);
 	if (!proc_lines(path, take_condition, &condition))
 		return false;
+	call = look_up(&seen);
+	thread->call = seen.call;
+	thread->call_at = seen.call_at;
 	thread->ended = condition.ended;
 	return !thread->ended && !(condition.blocked >> (number - 1) & 1) &&
-	       look_up(&seen) != SYS_rt_sigtimedwait;
+	       call != SYS_rt_sigtimedwait;
 }
 
 static size_t send(struct world *world, int number)
@@ -203,9 +237,12 @@ static size_t send(struct world *world, int number)
 	size_t expected = 0;
 
 	for (size_t i = 1; i < world->thread_count; i++)
-		if (can_be_asked(&world->threads[i], number))
+		if (!world->threads[i].asked &&
+		    can_be_asked(&world->threads[i], number)) {
+			world->threads[i].asked = true;
 			expected += !syscall(SYS_tgkill, pid,
 					     world->threads[i].tid, number);
+		}
 	return expected;
 }
 
@@ -213,29 +250,35 @@ static void ask(struct world *world)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	const int number = install_handler();
-	size_t expected;
+	size_t expected = 0;
 
 	if (!number)
 		return;
 	asked.answers = 0;
 	asked.count = world->thread_count;
-	asked.asked_ns = now_ns();
+	asked.gave_up = false;
 	atomic_store(&asked.held, 1);
 	atomic_store(&asked.threads, world->threads);
-	expected = send(world, number);
-	for (int i = 0; i < PATIENCE && asked.answers < expected; i++)
+	for (int i = 0; i < PATIENCE; i++) {
+		if (i < TRIES && expected < world->thread_count - 1)
+			expected += send(world, number);
+		else if (asked.answers >= expected)
+			break;
 		syscall(SYS_nanosleep, &moment, NULL);
+	}
 }
 
-bool threads_let_go(void)
+bool threads_are_held(void)
 {
-	const bool in_time = now_ns() - asked.asked_ns < HELD_S * 500000000ull;
+	return !asked.gave_up;
+}
 
+void threads_let_go(void)
+{
 	atomic_store(&asked.threads, NULL);
 	if (atomic_exchange(&asked.held, 0))
 		syscall(SYS_futex, &asked.held, FUTEX_WAKE_PRIVATE, INT32_MAX,
 			NULL, NULL, 0);
-	return in_time;
 }
 
 bool threads_are_gone(void)

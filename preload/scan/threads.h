@@ -4,8 +4,8 @@
  *
  * A handle may be in nothing but a register of a thread that waits.  Each
  * thread is asked for its own by a realtime signal that nobody uses; a system
- * call that waits may be interrupted by it, so this is for a process that is
- * about to end.  A thread that does not answer is looked up in /proc, which
+ * call that waits is begun again by us where the kernel would not, with all of
+ * its time, so this is for a process that is about to end.  A thread that does not answer is looked up in /proc, which
  * has some of its registers if it waits, and none if it runs.
  */
 #ifndef PRELOAD_SCAN_THREADS_H
@@ -25,11 +25,13 @@
 bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
 		    bool *ret_all_known);
 
+/* False if one that had answered may have gone on before the copy was made. */
+bool threads_are_held(void);
 /*
- * As soon as the memory is copied, or will not be.  False if they may have gone
- * on before.
+ * When the search is over: while it runs, no other thread is to end the process
+ * that this one has begun to end.
  */
-bool threads_let_go(void);
+void threads_let_go(void);
 /* Whether no answer can come any more, that would be written to the world. */
 bool threads_are_gone(void);
 

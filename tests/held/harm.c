@@ -14,6 +14,8 @@
  *	sigwait		while a thread waits for every signal
  *	blocking	while a thread blocks every signal
  *	calls		threads wait in system calls, none may be interrupted
+ *	pause		another thread ends the process, while main waits
+ *	sleep, poll	the same
  *	fork		a child ends with what it inherited, and with its own
  *	vfork		a child that shares the memory ends
  *	reaping		while a thread waits for every child
@@ -229,6 +231,39 @@ static void calls(void)
 	fflush(stdout);
 }
 
+static void *end_soon(void *unused)
+{
+	usleep(20000);
+	puts("the thread's end");
+	exit(7);
+	return unused;
+}
+
+/* That main goes on is nobody's wish. */
+static void pauses(void)
+{
+	start(1, end_soon);
+	pause();
+	puts("interrupted");
+	_exit(8);
+}
+
+static void sleeps(void)
+{
+	start(1, end_soon);
+	sleep(3600);
+	puts("interrupted");
+	_exit(8);
+}
+
+static void polls(void)
+{
+	start(1, end_soon);
+	poll(NULL, 0, -1);
+	puts("interrupted");
+	_exit(8);
+}
+
 static int status_of(pid_t pid)
 {
 	int status = 0;
@@ -285,6 +320,9 @@ static const struct situation {
 	{ "sigwait", sigwaits },
 	{ "blocking", blocking },
 	{ "calls", calls },
+	{ "pause", pauses },
+	{ "sleep", sleeps },
+	{ "poll", polls },
 	{ "fork", forks },
 	{ "vfork", vforks },
 	{ "reaping", reaping },
