@@ -33,7 +33,7 @@ static const struct first_segment {
 	{ RECORD_SERVERS, sizeof(struct record_server), 32, 64 },
 	{ RECORD_EVENTS, sizeof(struct record_event), 64, 64 },
 	{ RECORD_MARKS, sizeof(struct record_mark), 16, 16 },
-	{ RECORD_SCANS, sizeof(struct record_scan), 32, 1024 },
+	{ RECORD_SCANS, sizeof(struct record_scan), 96, 1024 },
 	{ RECORD_SEARCHES, sizeof(struct record_search), 1, 1 },
 	{ RECORD_STRINGS, 1, 7168, 8192 }, /* stays the last */
 };
@@ -48,7 +48,7 @@ static_assert(sizeof(struct record_header) +
 			      32 * sizeof(struct record_server) +
 			      64 * sizeof(struct record_event) +
 			      16 * sizeof(struct record_mark) +
-			      32 * sizeof(struct record_scan) +
+			      96 * sizeof(struct record_scan) +
 			      sizeof(struct record_search) + 7168 <=
 		      RECORD_FIRST_SIZE,
 	      "the first segments must fit into the first mapping");
