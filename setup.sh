@@ -20,7 +20,7 @@ base=(
 	libpq-dev libunwind-dev uthash-dev # the shim, and its stacks
 	libzydis-dev			   # its patches of code
 	libdw-dev libjansson-dev	   # the analyzer: symbols, JSON
-	check jq procps patchelf strace gdb groff-base # the tests
+	check jq procps patchelf strace gdb groff-base openssl # the tests
 )
 ci=(shellcheck clang)
 clients=( # one of PostgreSQL's clients is a line here

@@ -58,7 +58,8 @@ static const struct {
 	{ DOUBT_REGISTERS, "the registers of a thread could not be read" },
 	{ DOUBT_MEMORY, "some of its memory could not be looked at" },
 	{ DOUBT_KERNEL, "the kernel may have been given a pointer" },
-	{ DOUBT_LATE, "exit handlers may have run before the search" },
+	{ DOUBT_LATE, "exit handlers, or an interpreter, may have taken things "
+		      "apart before" },
 };
 
 static const char *why_in_doubt(struct arena *arena, uint16_t set)

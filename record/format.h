@@ -386,7 +386,7 @@ enum record_outcome {
 #define DOUBT_REGISTERS 1u /* those of a thread could not be read */
 #define DOUBT_MEMORY	2u /* some could not be looked at */
 #define DOUBT_KERNEL	4u /* it may have been given a pointer */
-#define DOUBT_LATE	8u /* exit handlers may have run before */
+#define DOUBT_LATE	8u /* what takes things apart may have run before */
 
 /* One search.  Written once. */
 struct record_search {

@@ -64,6 +64,7 @@ struct world {
 	uintptr_t main_thread; /* the main thread's thread pointer */
 	size_t static_storage; /* bytes of a thread's storage below that */
 	bool malloc_is_libcs;
+	bool is_interpreted; /* there is an interpreter in the process */
 	struct world_range libc;      /* what it can write to */
 	struct world_range *mappings; /* as regions_remember() saw them */
 	size_t mapping_count;

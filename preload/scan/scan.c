@@ -214,6 +214,8 @@ static bool gather(struct scan *s, uintptr_t sp)
 	take_registers(s);
 	if (!known)
 		s->result.doubts |= DOUBT_REGISTERS;
+	if (s->world.is_interpreted)
+		s->result.doubts |= DOUBT_LATE;
 	kernel_ask(&s->search.kernel, &s->workspace, &all);
 	if (!all)
 		s->result.doubts |= DOUBT_KERNEL;

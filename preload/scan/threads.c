@@ -154,7 +154,8 @@ static int install_handler(void)
 
 /* What /proc says of a thread before it is asked. */
 struct condition {
-	bool ended; /* the main thread, when others go on */
+	bool ended;  /* the main thread, when others go on */
+	bool traced; /* a debugger would stop at the signal */
 	uint64_t blocked;
 };
 
@@ -165,6 +166,8 @@ static void take_condition(const char *line, void *data)
 
 	if (!strncmp(line, "State:\tZ", 8))
 		condition->ended = true;
+	if (!strncmp(line, "TracerPid:\t", 11))
+		condition->traced = line[11] != '0';
 	if (!strncmp(line, "SigBlk:\t", 8)) {
 		line += 8;
 		condition->blocked = proc_hex(&line);
@@ -211,11 +214,12 @@ static long look_up(struct world_thread *thread)
 
 /*
  * One that blocks the signal would not answer; one that waits for signals would
- * take it for one that it waited for.
+ * take it for one that it waited for; and for one with a debugger it would
+ * stop.
  */
 static bool can_be_asked(struct world_thread *thread, int number)
 {
-	struct condition condition = { false, 0 };
+	struct condition condition = { false, false, 0 };
 	struct world_thread seen = { .tid = thread->tid };
 	char path[64];
 	long call;
@@ -227,7 +231,8 @@ static bool can_be_asked(struct world_thread *thread, int number)
 	thread->call = seen.call;
 	thread->call_at = seen.call_at;
 	thread->ended = condition.ended;
-	return !thread->ended && !(condition.blocked >> (number - 1) & 1) &&
+	return !thread->ended && !condition.traced &&
+	       !(condition.blocked >> (number - 1) & 1) &&
 	       call != SYS_rt_sigtimedwait;
 }
 

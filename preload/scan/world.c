@@ -81,6 +81,24 @@ static bool is_machine(const struct dl_phdr_info *object)
 	return strstr(object->dlpi_name, "/vgpreload_");
 }
 
+/*
+ * An interpreter takes apart what a script kept before it calls exit(), or
+ * returns from main.  What is exported tells that it is one.
+ */
+static bool is_interpreter(const struct dl_phdr_info *object)
+{
+	static const char *const signs[] = {
+		"Py_FinalizeEx",	"perl_destruct",  "ruby_cleanup",
+		"php_request_shutdown", "lua_close",	  "Tcl_Finalize",
+		"Rf_endEmbeddedR",	"scm_boot_guile", "JNI_CreateJavaVM",
+	};
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (elf_symbol(object, signs[i]))
+			return true;
+	return false;
+}
+
 static int take_object(struct dl_phdr_info *object, size_t size, void *data)
 {
 	struct gathering *g = data;
@@ -89,6 +107,8 @@ static int take_object(struct dl_phdr_info *object, size_t size, void *data)
 	(void)size;
 	if (is_machine(object))
 		g->failed = true;
+	if (is_interpreter(object))
+		g->world->is_interpreted = true;
 	note_storage(g->world, object);
 	if (!g->malloc_of && elf_symbol(object, "malloc")) {
 		g->malloc_of = object->dlpi_name;
