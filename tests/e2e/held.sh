@@ -55,6 +55,7 @@ run_places() { # PROGRAM END REGEX
 	while read -r name keep lose; do
 		[[ $name =~ ^($3)$ ]] || continue
 		[[ $2 != pthread_exit || ! $name =~ ^($threaded)$ ]] || continue
+		[ "$2:${BUSY-}" != pthread_exit:1 ] || continue
 		[ "$keep" = - ] || begin_place "$1" "$name" keep "$2"
 		[ "$lose" = - ] || begin_place "$1" "$name" lose "$2"
 	done < <("$1" list)
@@ -64,6 +65,7 @@ run_places() { # PROGRAM END REGEX
 # What was found against the program's table; the last two are allowed as well.
 # Nothing that is kept is ever allowed to be lost.
 judge_places() { # PROGRAM WHAT [KEEP] [LOSE]
+	[ -d found ] || return 0 # none of them can end so
 	"$1" list >table
 	"$BUILD/tests/held/answers" found/* >answers
 	awk -v more_keep="${3-}" -v more_lose="${4-}" '
