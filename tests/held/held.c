@@ -963,7 +963,7 @@ static const struct held_case cases[] = {
 	{ "memfd", put_memfd, "held,maybe", "lost" },
 	{ "shm", put_shm, "held,maybe", "lost" },
 	{ "file_mapping", put_file_mapping, "held,maybe", "lost" },
-	{ "sparse", put_sparse, "held,maybe,none", "lost,none" },
+	{ "sparse", put_sparse, "held,maybe,none", "lost,maybe,none" },
 	{ "read_only", put_read_only, "held,maybe", "lost" },
 	{ "read_only_data", put_read_only_data, "held", "lost" },
 	{ "read_only_heap", put_read_only_heap, "held,maybe", "lost,maybe" },
