@@ -126,8 +126,18 @@ static bool is_growing(const struct classes *c, const struct record_slot *slot)
 	return site->out >= GROWING_OUT && site->left >= GROWING_LEFT;
 }
 
+/* Neither meant to be kept nor wrong for certain. */
+static enum class_id held_or_not(const struct classes *c,
+				 const struct record_scan *scan)
+{
+	if (c->normal &&
+	    (scan->answer == ANSWER_HELD || scan->answer == ANSWER_MAYBE))
+		return CLASS_HELD;
+	return CLASS_UNDECIDED;
+}
+
 enum class_id classes_of(const struct classes *c, uint32_t number,
-			 const struct record_slot *slot)
+			 const struct record_slot *slot, bool one_place)
 {
 	struct record_scan scan = { .answer = ANSWER_NONE };
 
@@ -139,10 +149,7 @@ enum class_id classes_of(const struct classes *c, uint32_t number,
 		return CLASS_BY_DESIGN;
 	if (is_complete(c) && scan.answer == ANSWER_LOST)
 		return CLASS_LOST;
-	if (is_growing(c, slot))
+	if (one_place && is_growing(c, slot))
 		return CLASS_GROWING;
-	if (c->normal &&
-	    (scan.answer == ANSWER_HELD || scan.answer == ANSWER_MAYBE))
-		return CLASS_HELD;
-	return CLASS_UNDECIDED;
+	return held_or_not(c, &scan);
 }

@@ -41,9 +41,13 @@ struct classes {
 void classes_find(struct classes *c, struct arena *arena,
 		  const struct reader *reader, const struct process *process);
 
-/* `number` is that of `slot`, which is not free. */
+/*
+ * `number` is that of `slot`, which is not free.  `one_place` says that its
+ * site is one place in the user's own code: all connects of a script share the
+ * stack of their interpreter, and what that leaves behind tells nothing.
+ */
 enum class_id classes_of(const struct classes *c, uint32_t number,
-			 const struct record_slot *slot);
+			 const struct record_slot *slot, bool one_place);
 
 /* What the search has said of it; false if nothing. */
 bool classes_scan(const struct classes *c, uint32_t number,

@@ -84,7 +84,8 @@ static enum class_id class_of(struct report *r, const struct gate *gate,
 	if (gate->suppress)
 		known = suppress_find(gate->suppress, &place->stack);
 	if (!known)
-		return classes_of(classes, number, slot);
+		return classes_of(classes, number, slot,
+				  naming_has_users(&place->stack));
 	known->handles++;
 	r->suppressed++;
 	return CLASS_BY_DESIGN;

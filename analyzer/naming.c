@@ -49,6 +49,13 @@ static bool is_users(const struct report_frame *frame)
 	       strncmp(file, "/usr/lib/", 9);
 }
 
+bool naming_has_users(const struct report_stack *stack)
+{
+	const size_t site = naming_site(stack);
+
+	return site < stack->count && is_users(&stack->frames[site]);
+}
+
 size_t naming_site(const struct report_stack *stack)
 {
 	for (size_t i = 0; i < stack->count; i++)

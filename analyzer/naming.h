@@ -22,6 +22,9 @@ bool naming_is_runtime(const struct report_frame *frame);
 /* The index of that frame; 0 in an empty stack. */
 size_t naming_site(const struct report_stack *stack);
 
+/* Whether that is the user's own code; else it is the best there is. */
+bool naming_has_users(const struct report_stack *stack);
+
 /*
  * Sixteen hex digits that stay the same when the program is built anew: of
  * the kind and of the functions on the stack, not of lines or offsets.

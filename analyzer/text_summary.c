@@ -115,21 +115,27 @@ static const char *good_counts(const struct text *t)
 	const bool clean = t->report->status == REPORT_CLEAN;
 	const bool whole = !totals->open_at_end && !totals->lost;
 	const char *verb = clean ? "acquired" : "seen";
-	const char *counts;
+	const char *counts, *failed = "";
+
+	if (totals->failed_connects)
+		failed = arena_printf(t->arena, " (%" PRIu64 " failed)",
+				      totals->failed_connects);
 
 	if (!count)
 		counts = arena_printf(t->arena, "no connection %s", verb);
 	else if (!whole)
-		counts = arena_printf(t->arena, "%" PRIu64 " connection%s seen",
-				      count, count == 1 ? "" : "s");
+		counts = arena_printf(t->arena,
+				      "%" PRIu64 " connection%s seen%s", count,
+				      count == 1 ? "" : "s", failed);
 	else if (count == 1)
-		counts = arena_printf(t->arena, "1 connection %s and finished",
-				      verb);
+		counts =
+			arena_printf(t->arena, "1 connection %s%s and finished",
+				     verb, failed);
 	else
 		counts = arena_printf(t->arena,
-				      "%" PRIu64 " connections %s, "
+				      "%" PRIu64 " connections %s%s, "
 				      "all finished",
-				      count, verb);
+				      count, verb, failed);
 	return append(t, counts, processes(t));
 }
 

@@ -61,6 +61,7 @@ static void add_with(enum record_answer answer)
 /* The class of each slot. */
 static enum class_id found[8];
 static struct record_scan said;
+static bool one_place = true;
 
 static void classify(void)
 {
@@ -81,7 +82,7 @@ static void classify(void)
 	classes_find(&classes, &arena, reader, &process);
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
 		ck_assert(reader_slot(reader, i, &at));
-		found[i] = classes_of(&classes, i, &at);
+		found[i] = classes_of(&classes, i, &at, one_place);
 		if (!classes_scan(&classes, i, &at, &said))
 			said.answer = ANSWER_NONE;
 	}
@@ -316,6 +317,14 @@ START_TEST(two_left_of_three_are_growing_all_three)
 }
 END_TEST
 
+START_TEST(what_an_interpreters_stack_leaves_is_not_growing)
+{
+	one_place = false;
+	add_three(3);
+	ck_class(CLASS_HELD);
+}
+END_TEST
+
 START_TEST(one_left_of_three_is_not_growing)
 {
 	add_three(1);
@@ -514,6 +523,7 @@ Suite *classes_suite(void)
 	test = tcase_create("growing");
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, two_left_of_three_are_growing_all_three);
+	tcase_add_test(test, what_an_interpreters_stack_leaves_is_not_growing);
 	tcase_add_test(test, one_left_of_three_is_not_growing);
 	tcase_add_test(test, two_left_of_two_are_not_growing);
 	tcase_add_test(test, what_was_never_used_was_not_left);
