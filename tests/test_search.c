@@ -18,7 +18,7 @@
 #include "preload/scan/world.h"
 #include "tests/suites.h"
 
-#define DEEP __attribute__((noinline, noclone))
+#define DEEP __attribute__((noinline))
 #define SIZE 1128
 #define MOST 64
 
