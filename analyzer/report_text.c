@@ -71,9 +71,9 @@ static const char *const advice[REASONS] = {
 	[REASON_BLIND] = ("What it did with PostgreSQL is not in this report.  "
 			  "Follow the cure, or accept the gap with --allow "
 			  "blind."),
-	[REASON_LOST] = ("The counts may be too low.  Give records room "
-			 "(--record-limit, disk space), or accept the gap with "
-			 "--allow lost."),
+	[REASON_LOST] = ("The counts may be too low.  Mend the cause (often "
+			 "there is no room: --record-limit, disk space), or "
+			 "accept the gap with --allow lost."),
 	[REASON_NO_LIBPQ] = ("Run the program that talks to PostgreSQL, or "
 			     "accept it with --allow no-libpq."),
 };

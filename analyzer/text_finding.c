@@ -258,7 +258,9 @@ static void write_handles(const struct text *t,
 	}
 	pids = distinct_join(t, &backends, BACKENDS_MAX);
 	if (backends.count > BACKENDS_MAX)
-		pids = arena_printf(t->arena, "%s, ...", pids);
+		pids = arena_printf(t->arena, "%s and %zu more%s", pids,
+				    backends.count - BACKENDS_MAX,
+				    all ? "" : " at least");
 	write_holders(t, finding);
 	write_value(t, "server", distinct_count(t, &servers, SERVERS_MAX, all));
 	write_value(t, "backend", pids);

@@ -183,8 +183,8 @@ static const char *notes(const struct text *t)
 	if (t->report->status != REPORT_CLEAN || text_listed(t->report) ||
 	    !count)
 		return NULL;
-	return arena_printf(t->arena, "%zu note%s", count,
-			    count == 1 ? "" : "s");
+	return arena_printf(t->arena, "%zu note%s (--json has %s)", count,
+			    count == 1 ? "" : "s", count == 1 ? "it" : "them");
 }
 
 static bool nothing_was_checked(const struct report *report)

@@ -29,7 +29,7 @@ START_TEST(a_clean_report_is_one_line)
 			 "connleak: clean: 12 connections acquired, all "
 			 "finished, in 2 of 3 processes\n");
 	made.report.note_count = 1;
-	ck_assert(says("processes;\n  1 note\n"));
+	ck_assert(says("processes;\n  1 note (--json has it)\n"));
 	ck_assert(!says("sudo"));
 }
 END_TEST
