@@ -138,6 +138,22 @@ close_folder:
 	return err;
 }
 
+/* gzip, xz, zstd, lz4: systemd keeps cores so. */
+static bool is_compressed(struct input *in)
+{
+	static const char signs[][4] = { "\x1f\x8b\x08", "\xfd\x37zX",
+					 "\x28\xb5\x2f\xfd",
+					 "\x04\x22\x4d\x18" };
+	char head[4];
+
+	if (input_read(in, 0, head, sizeof(head)))
+		return false;
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (!memcmp(head, signs[i], i ? 4 : 3))
+			return true;
+	return false;
+}
+
 static int add_single(struct evidence *e, const char *path,
 		      const char **ret_error)
 {
@@ -152,6 +168,11 @@ static int add_single(struct evidence *e, const char *path,
 		err = evidence_add_core(e, path, &in, ret_error);
 		input_close(&in);
 		return err;
+	} else if (is_compressed(&in)) {
+		err = -EINVAL;
+		why = "it is compressed: unpack it first (a core that systemd "
+		      "keeps: coredumpctl dump PID -o core)";
+		input_close(&in);
 	} else {
 		err = reader_open_input(&in, &reader, &why);
 		input_close(&in);

@@ -57,6 +57,10 @@ test_a_record_of_something_else() {
 	refused '/etc/passwd: it is not a connleak record' report /etc/passwd
 	refused '/bin/true: it is a program .*, not a core' report /bin/true
 }
+test_a_compressed_file() {
+	echo core | gzip >core.gz
+	refused 'core.gz: it is compressed: .*coredumpctl' report core.gz
+}
 test_random_bytes() {
 	head -c 70000 /dev/urandom >x.rec
 	refused 'x.rec: ' report x.rec
