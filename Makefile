@@ -139,7 +139,7 @@ $(BUILD)/tests/held/answers: $(patsubst %.c,$(BUILD)/%.o,tests/held/answers.c \
 PLAIN := -D_GNU_SOURCE -I. -g -O1 $(LIBPQ)
 
 # As a user's programs are, without a sanitizer.
-$(BUILD)/tests/held/ends.o: CFLAGS := -O1 -g
+$(BUILD)/tests/held/ends.o: CFLAGS := -O2 -g
 
 $(BUILD)/tests/held/c $(BUILD)/tests/held/cc: tests/held/held.h $(BUILD)/tests/held/ends.o
 $(BUILD)/tests/held/c: tests/held/held.c
