@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit() is not hooked: the C library's own calls of it, after main and after
- * the last thread, would go past us.  A handler is told of all of them.  It is
- * registered before those of the program, and so runs behind them, when the
- * last destructor has finished its connections and the status is the last.
+ * The mark is not made where exit() is called (moments.h is there): the C
+ * library's own calls of it, after main and after the last thread, go past
+ * every hook.  A handler is told of all of them.  It is registered before those
+ * of the program, and so runs behind them, when the last destructor has
+ * finished its connections and the status is the last.
  *
  * _exit() is called where nothing else may be: in a signal handler, which may
  * have interrupted anything, and in a child of vfork(), which has our memory

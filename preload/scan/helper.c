@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/scan/clock.h"
+
 #define LEAST_WAIT_NS 100000 /* between two looks at whether it has ended */
 #define MOST_WAIT_NS  2000000
 
@@ -62,14 +64,6 @@ pid_t helper_start(const struct helper *h)
 	return pid;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 bool helper_wait(const struct helper *h, pid_t pid)
 {
 	struct timespec wait = { .tv_nsec = LEAST_WAIT_NS };
@@ -78,7 +72,7 @@ bool helper_wait(const struct helper *h, pid_t pid)
 	if (pid < 0)
 		return false;
 	while (!syscall(SYS_wait4, pid, &status, WNOHANG | __WALL, NULL)) {
-		if (now_ns() > h->deadline_ns) {
+		if (clock_ns() > h->deadline_ns) {
 			syscall(SYS_kill, pid, SIGKILL);
 			syscall(SYS_wait4, pid, &status, __WALL, NULL);
 			break;

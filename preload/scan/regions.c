@@ -393,7 +393,8 @@ struct region *regions_find(const struct regions *r, uintptr_t address)
 	return NULL;
 }
 
-bool regions_split(struct regions *r, uintptr_t from, enum region_kind kind)
+/* What of its region lies at `from` and above. */
+static bool split(struct regions *r, uintptr_t from, enum region_kind kind)
 {
 	struct region *region = regions_find(r, from);
 	size_t behind;
@@ -424,7 +425,7 @@ bool regions_cut(struct regions *r, uintptr_t start, uintptr_t end,
 	if (!region)
 		return true;
 	before = region->kind;
-	if (end < region->end && !regions_split(r, end, before))
+	if (end < region->end && !split(r, end, before))
 		return false;
-	return regions_split(r, start, kind);
+	return split(r, start, kind);
 }

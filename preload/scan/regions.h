@@ -64,8 +64,8 @@ struct world {
 	uintptr_t main_thread; /* the main thread's thread pointer */
 	size_t static_storage; /* bytes of a thread's storage below that */
 	bool malloc_is_libcs;
-	bool is_interpreted; /* there is an interpreter in the process */
-	struct world_range libc;      /* what it can write to */
+	bool is_interpreted;	 /* there is an interpreter in the process */
+	struct world_range libc; /* what it can write to */
 	struct world_range *mappings; /* as regions_remember() saw them */
 	size_t mapping_count;
 	int pagemap; /* its own, when it is copied */
@@ -91,9 +91,10 @@ bool regions_are_remembered(const struct regions *r, const struct world *world);
 
 struct region *regions_find(const struct regions *r, uintptr_t address);
 
-/* What of its region lies at `from` and above becomes another kind. */
-bool regions_split(struct regions *r, uintptr_t from, enum region_kind kind);
-/* The same for what lies between; a range of no region is no error. */
+/*
+ * What lies between becomes another kind, and its region is divided; a range of
+ * no region is no error.  False: no room.
+ */
 bool regions_cut(struct regions *r, uintptr_t start, uintptr_t end,
 		 enum region_kind kind);
 

@@ -13,6 +13,7 @@
 #include "preload/lock.h"
 #include "preload/modules.h"
 #include "preload/recording.h"
+#include "preload/scan/clock.h"
 #include "preload/scan/helper.h"
 #include "preload/scan/kernel.h"
 #include "preload/scan/proc.h"
@@ -83,14 +84,6 @@ void scan_begin(bool wanted, uint64_t ms)
 	scan.wanted = wanted;
 	scan.confined = how_confined();
 	scan.time_ns = (ms < MOST_MS ? ms : MOST_MS) * 1000000;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static void add_ours(struct scan *s, const void *start, size_t size)
@@ -249,7 +242,7 @@ static void look(struct scan *s, uint64_t deadline)
 		.stack_size = STACK,
 		.deadline_ns = deadline + GRACE_NS,
 	};
-	const uint64_t start = now_ns();
+	const uint64_t start = clock_ns();
 	bool ended;
 	pid_t pid;
 
@@ -263,19 +256,19 @@ static void look(struct scan *s, uint64_t deadline)
 	    !(threads_are_held() && threads_are_the_same(&s->world)))
 		s->result.doubts |= DOUBT_REGISTERS;
 	ended = helper_wait(&helper, pid);
-	s->result.helper_ns = now_ns() - start;
+	s->result.helper_ns = clock_ns() - start;
 	s->result.bytes = s->search.bytes;
-	s->result.outcome = s->complete		  ? OUTCOME_COMPLETE
-			    : now_ns() > deadline ? OUTCOME_LATE
-			    : ended		  ? OUTCOME_MEMORY
-						  : OUTCOME_FAILED;
+	s->result.outcome = s->complete		    ? OUTCOME_COMPLETE
+			    : clock_ns() > deadline ? OUTCOME_LATE
+			    : ended		    ? OUTCOME_MEMORY
+						    : OUTCOME_FAILED;
 	if (s->complete && s->search.doubt)
 		s->result.doubts |= DOUBT_MEMORY;
 }
 
 static void try_to_look(struct scan *s, uintptr_t sp)
 {
-	const uint64_t deadline = now_ns() + scan.time_ns;
+	const uint64_t deadline = clock_ns() + scan.time_ns;
 	uint64_t resident = 0;
 
 	s->result.outcome = OUTCOME_MEMORY;

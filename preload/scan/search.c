@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/scan/clock.h"
 #include "preload/scan/heaps.h"
 #include "preload/scan/pages.h"
 
@@ -62,11 +63,7 @@ static uintptr_t word(uintptr_t address)
 
 static bool expired(void)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	if ((uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec >
-	    now->s->deadline_ns)
+	if (clock_ns() > now->s->deadline_ns)
 		now->late = true;
 	return now->late;
 }

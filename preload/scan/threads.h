@@ -5,8 +5,9 @@
  * A handle may be in nothing but a register of a thread that waits.  Each
  * thread is asked for its own by a realtime signal that nobody uses; a system
  * call that waits is begun again by us where the kernel would not, with all of
- * its time, so this is for a process that is about to end.  A thread that does not answer is looked up in /proc, which
- * has some of its registers if it waits, and none if it runs.
+ * its time, so this is for a process that is about to end.  A thread that does
+ * not answer is looked up in /proc, which has some of its registers if it
+ * waits, and none if it runs.
  */
 #ifndef PRELOAD_SCAN_THREADS_H
 #define PRELOAD_SCAN_THREADS_H
