@@ -31,6 +31,13 @@ static const char *known(struct arena *arena, const struct reader *reader,
 	return text && *text ? arena_strdup(arena, text) : NULL;
 }
 
+/* Other threads may go on to acquire when the end has begun. */
+static double age_s(uint64_t ended_ns, uint64_t acquired_ns)
+{
+	return ended_ns > acquired_ns ? (double)(ended_ns - acquired_ns) / 1e9
+				      : 0;
+}
+
 void judge_fill_handle(struct arena *arena, const struct reader *reader,
 		       const struct record_slot *slot,
 		       const struct process *process, struct report_handle *out)
@@ -47,9 +54,8 @@ void judge_fill_handle(struct arena *arena, const struct reader *reader,
 	out->backend_pid = slot->backend_pid;
 	out->acquired_at = header->started_ns + slot->acquired_ns;
 	out->age_s = NAN;
-	if (process && process->ended_ns > out->acquired_at)
-		out->age_s =
-			(double)(process->ended_ns - out->acquired_at) / 1e9;
+	if (process && process->ended_ns)
+		out->age_s = age_s(process->ended_ns, out->acquired_at);
 	if (!reader_server(reader, slot->server, &server))
 		return;
 	out->host = known(arena, reader, server.host);
