@@ -180,8 +180,15 @@ static void fill(struct writer *record, struct record_slot *slot,
 	slot->backend_pid = what->backend_pid;
 	slot->resets = 0;
 	slot->calls = 0;
+	slot->used_by = 0;
 	slot->used_ns = 0;
 	slot->used_at = 0;
+	slot->error_ns = 0;
+	slot->error = 0;
+	slot->doing = TRANSACTION_UNKNOWN;
+	slot->pool = RECORD_NONE;
+	slot->partner = RECORD_NONE;
+	slot->released_by = 0;
 	writer_slot_end(slot);
 }
 

@@ -28,7 +28,7 @@ struct known_type {
  * order, each with a directory of its own, finds everything that a loaded
  * element refers to, also while the process adds to them.
  */
-#define KNOWN_TYPES 10
+#define KNOWN_TYPES 17
 extern const struct known_type known_types[KNOWN_TYPES];
 
 struct directory {

@@ -135,15 +135,20 @@ enum record_type {
 	RECORD_STRINGS = 6, /* bytes: NUL-terminated, named by first byte */
 
 	RECORD_STACKS = 7,  /* reserved: other stacks, as of a double release */
-	RECORD_POOLS = 8,   /* reserved: one per pool object: capacity, peaks */
+	RECORD_POOLS = 8,   /* struct record_pool: what leases come from */
 	RECORD_EVENTS = 9,  /* struct record_event: misuse of handles */
-	RECORD_SERIES = 10, /* reserved: 1,024 time buckets per pool */
+	RECORD_SERIES = 10, /* struct record_bucket: RECORD_BUCKETS per pool */
 	RECORD_MARKS = 11,  /* struct record_mark: how the process ended */
 	RECORD_SCANS = 12,  /* struct record_scan: what still points to one */
 	RECORD_EXECS = 13,  /* reserved: programs this process executed */
 	RECORD_IMAGES = 14, /* reserved: modules that use PostgreSQL unseen */
-	RECORD_ERRORS = 15, /* reserved: SQLSTATE classes per site */
+	RECORD_ERRORS =
+		15, /* struct record_error: what was released with one */
 	RECORD_SEARCHES = 16, /* struct record_search: how that was found out */
+	RECORD_RULES = 17,    /* struct record_rule: where pools are hooked */
+	RECORD_HOLDS = 18, /* struct record_hold: leases that were out long */
+	RECORD_EXHAUSTIONS = 19, /* struct record_exhaustion: it ran dry */
+	RECORD_KEEPERS = 20,	 /* struct record_keeper: who had it all then */
 };
 
 /* What is lost is counted by what it was. */
@@ -155,17 +160,23 @@ enum record_loss {
 	LOSS_MODULE,  /* a frame whose module could not be kept */
 	LOSS_PROCESS, /* a child of this process that could make no record */
 	LOSS_EVENT,   /* something done wrong that could not be kept */
-	LOSS_SCAN,    /* a handle whose holder was found and could not be kept */
+	LOSS_SCAN, /* a handle whose holder was found and could not be kept */
+	LOSS_POOL, /* an acquire or release of a pool that was not kept */
+	LOSS_HOLD, /* a long hold, an error or a holder that was not kept */
 	LOSS_KINDS = 16,
 };
 
-/* The sums of a process.  Cancel handles are in none of them. */
+/*
+ * The sums of a process.  Cancel handles are in none of them; a lease is in the
+ * last ones alone, once its pool is proven (POOL_PROVEN).
+ */
 enum record_total {
 	TOTAL_CONNECTS,	   /* connections acquired, failed ones too */
 	TOTAL_ESTABLISHED, /* whose first attempt was established */
 	TOTAL_RESETS,	   /* resets that were established */
 	TOTAL_FINISHES,
-	TOTAL_PEAK_OPEN, /* most connections out at once */
+	TOTAL_PEAK_OPEN,   /* most connections out at once */
+	TOTAL_PEAK_LEASES, /* most leases of proven pools out at once */
 	TOTAL_KINDS = 16,
 };
 
@@ -209,7 +220,7 @@ struct record_segment {
 enum record_handle_kind {
 	HANDLE_CONNECTION = 1,
 	HANDLE_CANCEL = 2, /* PGcancel, or libpq 17's PGcancelConn */
-	HANDLE_LEASE = 3,  /* reserved */
+	HANDLE_LEASE = 3,  /* of a pool: struct record_pool */
 };
 
 enum record_slot_state {
@@ -222,6 +233,37 @@ enum record_slot_state {
 #define SLOT_EVER_ESTABLISHED 1u /* by the first attempt or by a reset */
 #define SLOT_RESET	      2u /* the attempt under way is a reset */
 #define SLOT_BY_DESIGN	      4u /* the program has said that it keeps it */
+#define SLOT_POOLED	      8u /* a connection: opened in a pool, or leased */
+#define SLOT_OWNER_ENDED      16u /* a lease: the thread `used_by` has ended */
+
+/* What a connection is in the middle of, as libpq says. */
+enum record_transaction {
+	TRANSACTION_UNKNOWN = 0,
+	TRANSACTION_IDLE = 1,
+	TRANSACTION_ACTIVE = 2, /* a command is under way, or not drained */
+	TRANSACTION_OPEN = 3,
+	TRANSACTION_FAILED = 4,
+};
+
+#define CONNECTION_LISTENS 16u /* above the transaction: after LISTEN ... */
+#define CONNECTION_COPIES  32u /* ... in COPY, or replicating */
+
+/* An SQLSTATE, five characters, in a word; 0 is none. */
+static inline uint32_t record_sqlstate(const char *text)
+{
+	uint32_t word = 0;
+
+	for (int i = 0; i < 5 && text[i] > ' ' && text[i] < '`'; i++)
+		word |= (uint32_t)(text[i] - ' ') << 6 * i;
+	return word;
+}
+
+static inline void record_sqlstate_text(uint32_t word, char text[6])
+{
+	for (int i = 0; i < 5; i++)
+		text[i] = (char)((word >> 6 * i & 63) + ' ');
+	text[5] = 0;
+}
 
 /*
  * How the address of a handle is kept: as no pointer.  Whoever looks through a
@@ -238,12 +280,16 @@ static inline const void *record_handle_address(uint64_t kept)
 	return (const void *)(uintptr_t)~kept;
 }
 
+/*
+ * A lease has the fields of its last query in the slot of its connection, if
+ * that is known: `partner`.
+ */
 struct record_slot {
 	_Atomic(uint32_t) sequence;
-	uint8_t kind;	/* enum record_handle_kind */
-	uint8_t state;	/* enum record_slot_state */
-	uint16_t flags; /* SLOT_* */
-	uint64_t handle; /* record_handle() of it */
+	uint8_t kind;		 /* enum record_handle_kind */
+	uint8_t state;		 /* enum record_slot_state */
+	uint16_t flags;		 /* SLOT_* */
+	uint64_t handle;	 /* record_handle() of it */
 	uint64_t acquired_ns;	 /* since header.started_mono */
 	uint64_t established_ns; /* the same; 0 if never */
 	uint32_t site;
@@ -254,9 +300,21 @@ struct record_slot {
 	uint32_t function; /* string: the function that acquired it */
 	/* Of its last query call; outside of the sequence word. */
 	_Atomic(uint32_t) calls; /* under way now */
-	uint32_t reserved;	 /* 0 */
-	_Atomic(uint64_t) used_ns; /* since header.started_mono; 0: never used */
+	_Atomic(int32_t)
+		used_by; /* the thread; 0: never used.  A lease: owner */
+	_Atomic(uint64_t)
+		used_ns; /* since header.started_mono; 0: never used */
 	_Atomic(uint64_t) used_at; /* `acquired` of its site at that moment */
+	_Atomic(uint64_t)
+		error_ns;	 /* of the last error that libpq told; or 0 */
+	_Atomic(uint32_t) error; /* which: record_sqlstate() */
+	_Atomic(uint32_t) doing; /* enum record_transaction, CONNECTION_* */
+	uint32_t pool; /* a lease's, or a pooled connection's; or RECORD_NONE */
+	_Atomic(uint32_t) partner;    /* lease: slot of its connection, and of
+					 that: slot of its lease; or RECORD_NONE */
+	_Atomic(int32_t) released_by; /* a connection: the thread that gave its
+					 lease back, until the next one */
+	uint32_t reserved;	      /* 0 */
 };
 
 /* Holds of 2^(n-1) to 2^n microseconds are counted in hold_us[n]. */
@@ -280,6 +338,150 @@ struct record_site {
 	_Atomic(uint64_t) released;
 	_Atomic(uint64_t) longest_ns; /* of the released ones */
 	_Atomic(uint32_t) hold_us[RECORD_HOLD_BUCKETS];
+	/* Of leases: */
+	uint32_t pool;		 /* the first that it asked; or RECORD_NONE */
+	_Atomic(uint32_t) waits; /* acquires that took RECORD_WAIT_NS or more */
+	_Atomic(uint64_t) failed;  /* in vain; not in `acquired` */
+	_Atomic(uint64_t) wait_ns; /* of all, connecting inside not counted */
+	_Atomic(uint64_t) longest_wait_ns;
+};
+
+/* A wait, by default: an acquire that took so long besides connecting. */
+#define RECORD_WAIT_NS UINT64_C(10000000)
+
+#define RULE_BUILT_IN 1u
+#define RULE_REFUSED  2u /* a function that it names was not hooked: `why` */
+
+/*
+ * What came of a rule in this process.  A user's own is always there, one of
+ * the built-in ones only where a function was found that it names.
+ */
+struct record_rule {
+	uint32_t text;	   /* string: the rule, as a line */
+	uint32_t function; /* string: its function, as the rule names it */
+	uint32_t module;   /* string: path of the object that has it; 0: none */
+	uint32_t why;	   /* string: a clause; 0 if nothing is wrong */
+	uint16_t verb;	   /* enum rule_verb of rules.h */
+	uint16_t flags;	   /* RULE_* */
+	_Atomic(uint32_t) patched; /* functions, where they begin */
+	_Atomic(uint32_t) slots;   /* calls in tables of the loader, instead */
+	uint32_t reserved;
+};
+
+#define POOL_BUILT_IN 1u /* its rules are: it counts once it is proven */
+#define POOL_PROVEN                                                           \
+	2u		    /* a lease was, held or used a connection, or one \
+			       was opened in an acquire; or the user says so */
+#define POOL_CONNECTIONS 4u /* none: all connections of the process */
+#define POOL_ANNOTATED	 8u /* the program told us itself: connleak.h */
+
+enum record_pool_sum {
+	POOL_ATTEMPTS, /* begun; one that is under way is in no other */
+	POOL_ACQUIRES, /* that gave a lease */
+	POOL_RELEASES,
+	POOL_NOTHING,	 /* acquires that returned no handle */
+	POOL_ERRORS,	 /* that failed by a status, or a refused connect */
+	POOL_EXCEPTIONS, /* that were left by an exception, or a longjmp */
+	POOL_WAITS,	 /* that took RECORD_WAIT_NS or more */
+	POOL_WAIT_NS,	 /* of all, connecting inside not counted */
+	POOL_CONNECT_NS, /* spent connecting inside */
+	POOL_BY_OTHERS,	 /* releases by another thread than acquired it */
+	POOL_NESTED,	 /* acquires by a thread that had one of it already */
+	POOL_SUMS = 16,
+};
+
+/*
+ * A pool, by the object that its rules name; where they name none, all that
+ * those rules acquire is one pool.  The first one is all connections of the
+ * process, where an attempt is a call that connects.
+ */
+struct record_pool {
+	uint64_t object;	    /* record_handle() of it; 0: none */
+	uint32_t rule;		    /* of its acquire; or RECORD_NONE */
+	uint32_t function;	    /* string: what the report calls it */
+	_Atomic(uint32_t) flags;    /* POOL_* */
+	uint32_t first_bucket;	    /* of its series; or RECORD_NONE */
+	_Atomic(uint64_t) capacity; /* 0: nobody has said */
+	_Atomic(uint64_t) sums[POOL_SUMS];
+	_Atomic(uint32_t) used, waiting;
+	_Atomic(uint32_t) peak_used, peak_waiting;
+	_Atomic(uint32_t) peak_demand;	  /* used and waiting */
+	_Atomic(uint32_t) most_by_thread; /* leases that one thread had */
+	_Atomic(uint64_t) longest_wait_ns;
+	_Atomic(uint32_t) wait_us[RECORD_HOLD_BUCKETS]; /* as hold_us */
+	_Atomic(uint64_t) bucket_ns; /* the width of a bucket now */
+	uint64_t began_ns; /* of its series, since header.started_mono */
+	_Atomic(uint64_t) changed_ns; /* `used` is in the series up to here */
+};
+
+/*
+ * The series of a pool: bucket N is what happened from `began_ns` + N times
+ * `bucket_ns` on, for so long.  When the last one is full, two and two become
+ * one, and the width doubles.
+ */
+#define RECORD_BUCKETS	 1024u
+#define RECORD_BUCKET_NS UINT64_C(10000000) /* at first */
+
+struct record_bucket {
+	_Atomic(uint32_t) attempts, acquires, failures;
+	_Atomic(uint32_t) most_used, most_waiting;
+	uint32_t reserved;
+	_Atomic(uint64_t) used_ns; /* sum over its leases of the time out */
+};
+
+/* A lease that was out for long, and is no longer.  Written once. */
+#define RECORD_HOLD_NS	UINT64_C(250000000)
+#define RECORD_HOLD_MAX 8192u /* so many are kept */
+
+struct record_hold {
+	uint32_t pool;
+	uint32_t site;
+	uint64_t acquired_ns; /* since header.started_mono */
+	uint64_t held_ns;
+	uint32_t error; /* record_sqlstate() of the last one while out; or 0 */
+	int32_t tid;
+};
+
+/* Released handles of a site whose last error while they were out was this. */
+struct record_error {
+	uint32_t site;
+	uint32_t error; /* record_sqlstate() */
+	_Atomic(uint64_t) released;
+};
+
+enum record_exhaustion_kind {
+	EXHAUSTION_NOTHING = 1,	  /* an acquire returned no handle */
+	EXHAUSTION_ERROR = 2,	  /* ... or failed by its status */
+	EXHAUSTION_EXCEPTION = 3, /* ... or by an exception */
+	EXHAUSTION_SERVER = 4,	  /* a connect: too many clients */
+	EXHAUSTION_FILES = 5,	  /* a connect: EMFILE or ENFILE */
+};
+
+/* The first time that a pool ran dry.  Written once. */
+struct record_exhaustion {
+	uint32_t pool;
+	uint16_t kind; /* enum record_exhaustion_kind */
+	uint16_t reserved;
+	uint64_t when_ns; /* since header.started_mono */
+	uint32_t site;	  /* of the acquire that failed; or RECORD_NONE */
+	int32_t tid;
+	uint32_t used, waiting;
+	uint32_t first_keeper;
+	uint32_t keeper_count; /* oldest first */
+};
+
+/* One that had a lease (or a connection) at that moment: its slot then. */
+struct record_keeper {
+	uint32_t slot;
+	uint32_t site;
+	uint64_t acquired_ns;
+	uint64_t used_ns; /* 0: never used */
+	int32_t tid;	  /* its owner */
+	int32_t backend_pid;
+	uint32_t calls; /* under way: it is in a query */
+	uint32_t doing; /* as in the slot */
+	uint32_t error;
+	uint32_t reserved;
 };
 
 enum record_frame_kind {
@@ -315,6 +517,14 @@ struct record_server {
 enum record_event_kind {
 	EVENT_FORKED_FINISH = 1, /* of a handle that a parent acquired */
 	EVENT_HEIR_FINISH = 2,	 /* the same, and the parent had ended */
+	/* What a process does with handles of its own: */
+	EVENT_DOUBLE_FINISH = 3,
+	EVENT_DOUBLE_RELEASE = 4,
+	EVENT_UNKNOWN_RELEASE = 5, /* of what no acquire has returned */
+	EVENT_USE_AFTER_RELEASE = 6,
+	EVENT_FINISHED_WHILE_LEASED = 7,
+	EVENT_RELEASED_IN_TRANSACTION = 8,
+	EVENT_RELEASED_UNDRAINED = 9,
 };
 
 #define EVENT_ESTABLISHED 1u /* the handle was: there was a session to end */
@@ -334,7 +544,9 @@ struct record_event {
 	int32_t owner_pid;    /* ... and this pid */
 	uint32_t owner_site;  /* site in there, or RECORD_NONE */
 	int32_t tid;
-	uint32_t reserved_too;
+	uint32_t pool;		/* or RECORD_NONE */
+	_Atomic(uint32_t) more; /* such ones after it, at the same place */
+	uint32_t reserved_too;	/* 0 */
 };
 
 enum record_answer {
@@ -394,8 +606,8 @@ struct record_search {
 	uint8_t outcome; /* enum record_outcome */
 	uint16_t doubts; /* DOUBT_* */
 	uint32_t threads;
-	uint64_t when_ns; /* since header.started_mono */
-	uint64_t took_ns; /* from there on, with all that it needed */
+	uint64_t when_ns;   /* since header.started_mono */
+	uint64_t took_ns;   /* from there on, with all that it needed */
 	uint64_t helper_ns; /* of that: the helper, from start to reaping */
 	uint64_t bytes;	    /* looked at */
 	uint32_t targets;
@@ -434,12 +646,19 @@ static_assert(sizeof(struct record_gaps) == 48, "the tally is on disk");
 static_assert(sizeof(struct record_header) == 344, "header is on disk");
 static_assert(offsetof(struct record_header, totals) == 80, "no padding");
 static_assert(sizeof(struct record_segment) == 32, "directory is on disk");
-static_assert(sizeof(struct record_slot) == 80, "slot is on disk");
+static_assert(sizeof(struct record_slot) == 112, "slot is on disk");
 static_assert(offsetof(struct record_slot, site) == 32, "no padding");
-static_assert(sizeof(struct record_site) == 240, "site is on disk");
+static_assert(sizeof(struct record_site) == 272, "site is on disk");
+static_assert(sizeof(struct record_rule) == 32, "rule is on disk");
+static_assert(sizeof(struct record_pool) == 408, "pool is on disk");
+static_assert(sizeof(struct record_bucket) == 32, "bucket is on disk");
+static_assert(sizeof(struct record_hold) == 32, "hold is on disk");
+static_assert(sizeof(struct record_error) == 16, "error is on disk");
+static_assert(sizeof(struct record_exhaustion) == 40, "it is on disk");
+static_assert(sizeof(struct record_keeper) == 48, "keeper is on disk");
 static_assert(sizeof(struct record_frame) == 16, "frame is on disk");
 static_assert(sizeof(struct record_module) == 64, "module is on disk");
-static_assert(sizeof(struct record_event) == 48, "event is on disk");
+static_assert(sizeof(struct record_event) == 56, "event is on disk");
 static_assert(sizeof(struct record_mark) == 24, "mark is on disk");
 static_assert(sizeof(struct record_scan) == 40, "scan is on disk");
 static_assert(sizeof(struct record_search) == 48, "search is on disk");

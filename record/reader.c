@@ -8,7 +8,7 @@
 #include "record/directory.h"
 #include "record/snapshot.h"
 
-#define KNOWN_NUMBERS (RECORD_SEARCHES + 1) /* the highest of known_types */
+#define KNOWN_NUMBERS (RECORD_KEEPERS + 1) /* the highest of known_types */
 
 static_assert(DIRECTORY_MAX_ELEMENT <= SNAPSHOT_MAX_SLOT,
 	      "any slot can be copied");
@@ -268,6 +268,48 @@ bool reader_search(const struct reader *r, uint32_t number,
 		   struct record_search *ret)
 {
 	return copy_element(r, RECORD_SEARCHES, number, ret, sizeof(*ret));
+}
+
+bool reader_rule(const struct reader *r, uint32_t number,
+		 struct record_rule *ret)
+{
+	return copy_element(r, RECORD_RULES, number, ret, sizeof(*ret));
+}
+
+bool reader_pool(const struct reader *r, uint32_t number,
+		 struct record_pool *ret)
+{
+	return copy_element(r, RECORD_POOLS, number, ret, sizeof(*ret));
+}
+
+bool reader_bucket(const struct reader *r, uint32_t number,
+		   struct record_bucket *ret)
+{
+	return copy_element(r, RECORD_SERIES, number, ret, sizeof(*ret));
+}
+
+bool reader_hold(const struct reader *r, uint32_t number,
+		 struct record_hold *ret)
+{
+	return copy_element(r, RECORD_HOLDS, number, ret, sizeof(*ret));
+}
+
+bool reader_error(const struct reader *r, uint32_t number,
+		  struct record_error *ret)
+{
+	return copy_element(r, RECORD_ERRORS, number, ret, sizeof(*ret));
+}
+
+bool reader_exhaustion(const struct reader *r, uint32_t number,
+		       struct record_exhaustion *ret)
+{
+	return copy_element(r, RECORD_EXHAUSTIONS, number, ret, sizeof(*ret));
+}
+
+bool reader_keeper(const struct reader *r, uint32_t number,
+		   struct record_keeper *ret)
+{
+	return copy_element(r, RECORD_KEEPERS, number, ret, sizeof(*ret));
 }
 
 const char *reader_string(const struct reader *r, uint32_t number)

@@ -89,6 +89,20 @@ bool reader_scan(const struct reader *r, uint32_t number,
 		 struct record_scan *ret);
 bool reader_search(const struct reader *r, uint32_t number,
 		   struct record_search *ret);
+bool reader_rule(const struct reader *r, uint32_t number,
+		 struct record_rule *ret);
+bool reader_pool(const struct reader *r, uint32_t number,
+		 struct record_pool *ret);
+bool reader_bucket(const struct reader *r, uint32_t number,
+		   struct record_bucket *ret);
+bool reader_hold(const struct reader *r, uint32_t number,
+		 struct record_hold *ret);
+bool reader_error(const struct reader *r, uint32_t number,
+		  struct record_error *ret);
+bool reader_exhaustion(const struct reader *r, uint32_t number,
+		       struct record_exhaustion *ret);
+bool reader_keeper(const struct reader *r, uint32_t number,
+		   struct record_keeper *ret);
 /*
  * NULL if unknown, never "" for 0.  Lives as long as `r`.  The bytes are the
  * watched process's: they need not be UTF-8, nor safe for a terminal.

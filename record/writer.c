@@ -26,29 +26,41 @@ static const struct first_segment {
 	uint16_t type;
 	uint32_t element_size, count, ahead;
 } first_segments[] = {
-	{ RECORD_SLOTS, sizeof(struct record_slot), 96, 1024 },
-	{ RECORD_SITES, sizeof(struct record_site), 64, 256 },
+	{ RECORD_SLOTS, sizeof(struct record_slot), 64, 1024 },
+	{ RECORD_SITES, sizeof(struct record_site), 56, 256 },
 	{ RECORD_FRAMES, sizeof(struct record_frame), 960, 8192 },
 	{ RECORD_MODULES, sizeof(struct record_module), 48, 64 },
 	{ RECORD_SERVERS, sizeof(struct record_server), 32, 64 },
 	{ RECORD_EVENTS, sizeof(struct record_event), 64, 64 },
 	{ RECORD_MARKS, sizeof(struct record_mark), 16, 16 },
-	{ RECORD_SCANS, sizeof(struct record_scan), 96, 1024 },
+	{ RECORD_SCANS, sizeof(struct record_scan), 64, 1024 },
 	{ RECORD_SEARCHES, sizeof(struct record_search), 1, 1 },
 	{ RECORD_STRINGS, 1, 7168, 8192 }, /* stays the last */
 };
 #define FIRST_SEGMENTS (sizeof(first_segments) / sizeof(first_segments[0]))
 
+/* What most processes never have: its first segment is made when it is. */
+static const struct first_segment later_segments[] = {
+	{ RECORD_RULES, sizeof(struct record_rule), 64, 0 },
+	{ RECORD_POOLS, sizeof(struct record_pool), 8, 0 },
+	{ RECORD_SERIES, sizeof(struct record_bucket), RECORD_BUCKETS, 0 },
+	{ RECORD_HOLDS, sizeof(struct record_hold), 128, 0 },
+	{ RECORD_ERRORS, sizeof(struct record_error), 64, 0 },
+	{ RECORD_EXHAUSTIONS, sizeof(struct record_exhaustion), 8, 0 },
+	{ RECORD_KEEPERS, sizeof(struct record_keeper), 64, 0 },
+};
+#define LATER_SEGMENTS (sizeof(later_segments) / sizeof(later_segments[0]))
+
 static_assert(sizeof(struct record_header) +
 			      WRITER_SEGMENTS * sizeof(struct record_segment) +
-			      96 * sizeof(struct record_slot) +
-			      64 * sizeof(struct record_site) +
+			      64 * sizeof(struct record_slot) +
+			      56 * sizeof(struct record_site) +
 			      960 * sizeof(struct record_frame) +
 			      48 * sizeof(struct record_module) +
 			      32 * sizeof(struct record_server) +
 			      64 * sizeof(struct record_event) +
 			      16 * sizeof(struct record_mark) +
-			      96 * sizeof(struct record_scan) +
+			      64 * sizeof(struct record_scan) +
 			      sizeof(struct record_search) + 7168 <=
 		      RECORD_FIRST_SIZE,
 	      "the first segments must fit into the first mapping");
@@ -256,7 +268,7 @@ void writer_forget(struct writer *w)
 		munmap(header, RECORD_FIRST_SIZE);
 }
 
-/* The newest segment of a type; there always is one. */
+/* The newest segment of a type; RECORD_NONE before its first one. */
 static uint32_t newest_segment(const struct writer *w, enum record_type type)
 {
 	uint32_t n = w->header->segment_count;
@@ -265,6 +277,19 @@ static uint32_t newest_segment(const struct writer *w, enum record_type type)
 		if (w->directory[n].type == type)
 			break;
 	return n;
+}
+
+/* As if one had been before the first, with half as many elements. */
+static struct record_segment before_first(enum record_type type)
+{
+	struct record_segment none = { .type = (uint16_t)type, .version = 1 };
+
+	for (size_t i = 0; i < LATER_SEGMENTS; i++)
+		if (later_segments[i].type == type) {
+			none.element_size = later_segments[i].element_size;
+			none.count = later_segments[i].count / 2;
+		}
+	return none;
 }
 
 /* Maps a new piece of the file, which is opened for this moment only. */
@@ -304,7 +329,7 @@ static int grow(struct writer *w, const struct record_segment *last,
 	size = (uint64_t)entry.count * entry.element_size;
 	size = (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	entry.offset = offset;
-	entry.first = last->first + last->count;
+	entry.first = last->offset ? last->first + last->count : 0;
 	entry.used = 0;
 	if (w->header->segment_count == WRITER_SEGMENTS ||
 	    offset + size > w->limit || entry.first > UINT32_MAX - entry.count)
@@ -338,15 +363,18 @@ static bool try_to_grow(struct writer *w, const struct record_segment *last,
 
 uint32_t writer_reserve(struct writer *w, enum record_type type, uint32_t count)
 {
-	struct record_segment *segment;
+	const uint32_t newest = newest_segment(w, type);
+	struct record_segment last;
 
-	segment = &w->directory[newest_segment(w, type)];
-	if (segment->count - segment->used < count) {
-		if (!try_to_grow(w, segment, count))
-			return RECORD_NONE;
-		segment = &w->directory[newest_segment(w, type)];
-	}
-	return segment->first + segment->used;
+	if (newest == RECORD_NONE)
+		last = before_first(type);
+	else
+		last = w->directory[newest];
+	if (last.offset && last.count - last.used >= count)
+		return last.first + last.used;
+	if (!try_to_grow(w, &last, count))
+		return RECORD_NONE;
+	return w->directory[newest_segment(w, type)].first;
 }
 
 void writer_grow_ahead(struct writer *w)

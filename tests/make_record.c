@@ -18,6 +18,13 @@ static const struct {
 	{ RECORD_MARKS, sizeof(struct record_mark) },
 	{ RECORD_SCANS, sizeof(struct record_scan) },
 	{ RECORD_SEARCHES, sizeof(struct record_search) },
+	{ RECORD_RULES, sizeof(struct record_rule) },
+	{ RECORD_POOLS, sizeof(struct record_pool) },
+	{ RECORD_SERIES, sizeof(struct record_bucket) },
+	{ RECORD_HOLDS, sizeof(struct record_hold) },
+	{ RECORD_ERRORS, sizeof(struct record_error) },
+	{ RECORD_EXHAUSTIONS, sizeof(struct record_exhaustion) },
+	{ RECORD_KEEPERS, sizeof(struct record_keeper) },
 	{ RECORD_STRINGS, 1 },
 };
 #define TYPES (sizeof(types) / sizeof(types[0]))
@@ -127,6 +134,11 @@ uint32_t make_scan(struct make_record *m, const struct record_scan *scan)
 uint32_t make_search(struct make_record *m, const struct record_search *search)
 {
 	return add(m, RECORD_SEARCHES, search, 1);
+}
+
+uint32_t make_one(struct make_record *m, uint16_t type, const void *element)
+{
+	return add(m, type, element, 1);
 }
 
 uint32_t make_mark(struct make_record *m, enum record_mark_kind kind,

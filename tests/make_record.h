@@ -20,7 +20,7 @@
 
 #include "record/format.h"
 
-#define MAKE_SEGMENTS 32
+#define MAKE_SEGMENTS 64
 
 struct make_segment {
 	struct record_segment entry;
@@ -59,6 +59,8 @@ uint32_t make_slot(struct make_record *m, const struct record_slot *slot);
 uint32_t make_event(struct make_record *m, const struct record_event *event);
 uint32_t make_scan(struct make_record *m, const struct record_scan *scan);
 uint32_t make_search(struct make_record *m, const struct record_search *search);
+/* Of the types that need no more than that. */
+uint32_t make_one(struct make_record *m, uint16_t type, const void *element);
 uint32_t make_mark(struct make_record *m, enum record_mark_kind kind,
 		   int32_t status);
 uint32_t make_frame(struct make_record *m, const struct record_frame *frame);

@@ -127,7 +127,7 @@ void fuzz_make_record(struct make_record *m)
 	make_mark(m, MARK_RAW_EXIT, 3);
 	make_scan(m, &(struct record_scan){ .answer = ANSWER_LOST });
 	make_search(m, &(struct record_search){ .moment = MOMENT_EXIT });
-	for (uint16_t type = RECORD_SLOTS; type <= RECORD_SEARCHES; type++)
+	for (uint16_t type = RECORD_SLOTS; type <= RECORD_KEEPERS; type++)
 		if (is_known(type))
 			make_next_segment(m, type, type % 2 + type / 5);
 		else

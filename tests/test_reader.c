@@ -234,7 +234,7 @@ START_TEST(unknown_segments_are_skipped)
 {
 	make_unknown(&m, 999, 0, 100);
 	make_unknown(&m, 999, 0, 50);
-	make_unknown(&m, RECORD_POOLS, 2, 50);
+	make_unknown(&m, RECORD_IMAGES, 2, 50);
 	make_some(&m);
 	make_finish(&m);
 	open_record();

@@ -220,7 +220,7 @@ START_TEST(when_the_file_is_within_reach_again_the_record_grows)
 
 	strcpy(path, writer.path);
 	ck_assert_int_eq(rename(path, scratch_path("hidden")), 0);
-	ck_assert_uint_eq(take_slots(1000), 96);
+	ck_assert_uint_eq(take_slots(1000), 64);
 	ck_assert_uint_eq(take_slots(1), 0);
 	ck_assert_int_eq(rename(scratch_path("hidden"), path), 0);
 	ck_assert_uint_eq(take_slots(1000), 1000);
