@@ -61,6 +61,12 @@ expect_line() { # FILE ERE
 $(cat "$1")"
 }
 
+# Not `! grep`, which no shell with -e takes for a failure but in the last line.
+expect_no_line() { # FILE ERE
+	! grep -Eq -e "$2" "$1" || fail "a line of $1 is like '$2':
+$(cat "$1")"
+}
+
 # What FILTER makes of a report; strings without their quotes.
 json() { # FILE FILTER EXPECTED
 	local actual

@@ -209,6 +209,6 @@ test_an_exec_that_fails_is_not_blind() {
 test_nobody_is_looked_at_while_all_are_watched() {
 	expect_status 0 leak_run sh -c \
 		"sleep 0.3; '$(client)' refused; sleep 0.3" >out 2>err
-	! grep '^unseen' run/run.log
+	expect_no_line run/run.log '^unseen'
 	expect_equal "$(cat err)" "" "standard error"
 }

@@ -141,7 +141,7 @@ test_a_core_whose_record_is_nowhere_says_how_to_keep_it() {
 	expect_equal "$(wc -l <err)" 2 "lines of the error"
 	expect_line err '^connleak: core: the record of process [0-9]+ is not in'
 	expect_line err 'echo 0x3b >/proc/\$\$/coredump_filter'
-	! [ -e report.json ]
+	[ ! -e report.json ]
 }
 
 # What has no name any more is no file for the kernel.

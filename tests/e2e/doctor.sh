@@ -9,7 +9,7 @@
 doctor() { # STATUS PROGRAM [ARG]...
 	expect_status "$1" "$CONNLEAK" doctor "${@:2}" >out 2>err
 	expect_equal "$(cat err)" "" "standard error"
-	! grep -E '^.{81}' out
+	expect_no_line out '^.{81}'
 }
 
 refused() { # WORDS ARG...

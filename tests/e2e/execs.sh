@@ -267,7 +267,7 @@ test_a_jail_without_the_shim_hears_nothing_of_it() {
 	LD_PRELOAD='' "$CONNLEAK" run -o run --quiet --allow all -- \
 		"${enter[@]}" /printer >out 2>err
 	expect_equal "$(cat err)" "" "standard error"
-	! grep LD_PRELOAD out
+	expect_no_line out LD_PRELOAD
 }
 
 test_a_shim_that_the_next_user_cannot_read_is_not_preloaded() {

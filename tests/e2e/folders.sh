@@ -118,7 +118,7 @@ test_without_a_folder_the_program_runs_unwatched_and_says_so() {
 	json report.json '[.status, .incomplete[0].reason] | join(" ")' \
 		"incomplete lost"
 	expect_equal "$(grep -c '^connleak: warning:' err)" 1 "warnings"
-	! grep -q '^  records in' err
+	expect_no_line err '^  records in'
 }
 
 test_a_folder_nobody_may_write_costs_the_record_and_not_the_program() {

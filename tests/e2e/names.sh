@@ -65,7 +65,7 @@ test_without_debug_info_the_report_says_how_to_get_names() {
 	json report.json '.findings[0].stack[0].offset > 0' true
 	expect_line report.txt 'app\+0x[0-9a-f]+'
 	expect_line report.txt 'app: no debug info'
-	! grep -q __libc_start report.txt
+	expect_no_line report.txt __libc_start
 }
 
 test_a_module_replaced_since_the_run_is_said_to_be_so() {
@@ -111,7 +111,7 @@ test_two_processes_with_one_site_are_one_finding() {
 test_the_report_fits_80_columns_and_has_no_colour_in_a_file() {
 	expect_status 23 leak_run "$BUILD/samples/leak_in_threads" >out
 	[ "$(sed '$d' report.txt | wc -L)" -le 80 ]
-	! grep -q $'\033' report.txt
+	expect_no_line report.txt $'\033'
 }
 
 test_two_calls_in_one_function_have_different_fingerprints() {
