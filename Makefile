@@ -118,11 +118,14 @@ $(BUILD)/samples/%: samples/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -g -O0 $(WARNINGS) $(LIBPQ) -o $@ $< -lpq -lpthread
 
+# What is compiled and linked at once knows its headers too.
+NOTED = -MMD -MP -MT $@ -MF $@.d
+
 # Programs that only tests run, each with a trap in it.
 $(BUILD)/tests/programs/%: tests/programs/%.c
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -I. -g -O1 $(WARNINGS) $(LIBPQ) -o $@ $< -lpq -lpthread
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -I. -g -O1 $(WARNINGS) $(NOTED) $(LIBPQ) -o $@ $< -lpq -lpthread
 
 # It reads records as the analyzer does.
 $(AUDIT): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/audit/*.c) \
@@ -136,7 +139,7 @@ $(BUILD)/tests/held/answers: $(patsubst %.c,$(BUILD)/%.o,tests/held/answers.c \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-PLAIN := -D_GNU_SOURCE -I. -g -O1 $(LIBPQ)
+PLAIN = -D_GNU_SOURCE -I. -g -O1 $(NOTED) $(LIBPQ)
 
 # As a user's programs are, without a sanitizer.
 $(BUILD)/tests/held/ends.o: CFLAGS := -O2 -g
