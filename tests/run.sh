@@ -67,7 +67,8 @@ kill_left_running() { # MARK GROUP
 
 # In the background, so that a signal for us is obeyed while it runs; bash
 # then ignores SIGINT, which a test must not.  timeout makes it a process
-# group.  Its status is the test's, or 124 or 137.
+# group.  Its status is the test's, or 124 or 137.  The output is appended to,
+# since fail() opens it too: else each would write over what the other wrote.
 launch_test() { # FILE FUNCTION FOLDER
 	trap - INT QUIT
 	cd "$3/home"
@@ -75,7 +76,7 @@ launch_test() { # FILE FUNCTION FOLDER
 		TMPDIR="$3/home" TEST_MARK="$3" SKIP_FILE="$3/skip" \
 		ROOT="$ROOT" BUILD="$BUILD" CONNLEAK="$CONNLEAK" \
 		timeout -k 5 "$timeout" bash "$ROOT/tests/lib.sh" "$1" "$2" \
-		>"$3/output" 2>&1 </dev/null
+		>>"$3/output" 2>&1 </dev/null
 }
 
 report_failure() { # NAME WHY FOLDER
