@@ -35,6 +35,7 @@
 	ROW(directory)    \
 	ROW(snapshot)     \
 	ROW(signals)      \
+	ROW(rules)        \
 	ROW(stamps)       \
 	ROW(log)          \
 	ROW(core)         \
