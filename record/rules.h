@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* clang-format off */
 /*
  * rules - where pools hand out and take back, one line each
  *
  *	# verb    function                          where things are
  *	acquire   dbh_take                          handle=return
  *	release   dbh_drop                          handle=arg1
- *	acquire   apr_reslist_acquire@libaprutil*   handle=*arg2 pool=arg1
- *ok=zero acquire   soci::connection_pool::lease      handle=arg1+return
- *pool=arg1 capacity  pool_set_max                      pool=arg1 value=arg2
+ *	acquire   apr_reslist_acquire@libaprutil*   handle=*arg2 pool=arg1 ok=zero
+ *	acquire   soci::connection_pool::lease      handle=arg1+return pool=arg1
+ *	capacity  pool_set_max                      pool=arg1 value=arg2
  *
  * The one parser of them, for the built-in ones (pools.def) and the user's; the
  * launcher and the shim read with it.  Safe in a stranger's process: no malloc,
@@ -22,21 +23,25 @@
  *
  * argN is a machine argument, from 1: an integer or a pointer (`this`, or a
  * hidden pointer to the result, is arg1; floating point is not counted), as it
- * was at the function's entry.  *argN is what is stored where it points: read
+ * was at the function's entry.  `*argN` is what is stored where it points: read
  * after the return of an acquire or a capacity, at the entry of a release.
- * `return` is what was returned.  Behind each, :int says that only 32 bits of
- *it count.  a+b is a handle of two words.
+ * `return` is what was returned.  Behind each, `:int` says that only 32 bits of
+ * it count.  a+b is a handle of two words.
  *
  *	handle=	what is acquired or released
  *	pool=	the pool's address.  Of an acquire or release it is needed
- *before they run, so that it is read at their entry, *argN too. value=	of a
- *capacity: how many handles the pool has; 32 bits ok=	of an acquire or a
- *capacity, whether it succeeded: nonnull (the default): the handle, or the
- *pool, is not 0; one of two words is 0 if both are.  zero, nonzero,
- *nonnegative: the `int` that was returned.  true, false: the `bool` that was.
- *any: always. nested=count also calls inside of one that another rule names.
- *Without it only the outermost counts: a wrapper and its pool are one.
+ *		before they run, so that it is read at their entry, `*argN` too
+ *	value=	of a capacity: how many handles the pool has; 32 bits
+ *	ok=	of an acquire or a capacity, whether it succeeded:
+ *		nonnull (the default): the handle, or the pool, is not 0; one
+ *		of two words is 0 if both are.  zero, nonzero, nonnegative: the
+ *		`int` that was returned.  true, false: the `bool` that was.
+ *		any: always
+ *	nested=count	also calls inside of one that another rule names.
+ *		Without it only the outermost counts: a wrapper and its pool
+ *		are one
  */
+/* clang-format on */
 #ifndef RECORD_RULES_H
 #define RECORD_RULES_H
 

@@ -212,8 +212,8 @@ test_a_daemon_that_does_not_leaves_it_to_its_starter() {
 
 test_a_record_grows_again_when_there_is_a_descriptor() {
 	forks 23 no_descriptor
-	expect_totals '[200,0,200,4]'
-	json report.json '[.findings[].count] | sort' '[96,100]'
+	expect_totals '[200,0,200,36]'
+	json report.json '[.findings[].count] | sort' '[64,100]'
 }
 
 # Steps: u gives up the rights of root, j enters a jail.
