@@ -36,6 +36,8 @@
 #define MOST_COPY ((uint64_t)1 << 30) /* ... and to be copied */
 #define MOST_MS	  ((uint64_t)3600 * 1000) /* "forever" */
 #define GRACE_NS  50000000 /* for a helper to notice that it is late */
+#define PATIENCE  5u /* the part of the time that others may answer in, ... */
+#define MOST_PATIENCE_NS 2000000000u /* ... and the most of it */
 
 /* Which handle a target is. */
 struct candidate {
@@ -193,6 +195,14 @@ static void take_registers(struct scan *s)
 	self->register_count = SCAN_REGISTERS;
 }
 
+/* When a thread that has not answered is known by half. */
+static uint64_t patience_ends(void)
+{
+	const uint64_t part = scan.time_ns / PATIENCE;
+
+	return clock_ns() + (part < MOST_PATIENCE_NS ? part : MOST_PATIENCE_NS);
+}
+
 static bool gather(struct scan *s, uintptr_t sp)
 {
 	bool known, all, gathered;
@@ -202,7 +212,8 @@ static bool gather(struct scan *s, uintptr_t sp)
 	gathered =
 		world_gather(&s->world, &s->workspace, s->ours, s->our_count);
 	lock_give(LOCK_LIBPQ);
-	if (!gathered || !threads_gather(&s->world, &s->workspace, sp, &known))
+	if (!gathered || !threads_gather(&s->world, &s->workspace, sp,
+					 patience_ends(), &known))
 		return false;
 	take_registers(s);
 	if (!known)
@@ -352,12 +363,12 @@ static void run(struct scan *s, enum record_moment moment, uintptr_t sp)
 		s->result.outcome = OUTCOME_FAILED;
 	else if (scan.wanted)
 		try_to_look(s, sp);
+	threads_let_go(); /* one of them may have a lock that is needed now */
 	record = recording_try_lock();
 	if (record) {
 		store(s, record);
 		recording_unlock();
 	}
-	threads_let_go();
 	if (s->result.copied && s->world.pagemap >= 0)
 		syscall(SYS_close, s->world.pagemap);
 	if (s->workspace.start && threads_are_gone())

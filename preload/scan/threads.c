@@ -14,12 +14,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "preload/scan/clock.h"
 #include "preload/scan/proc.h"
 
 #define THREADS	  4096u
-#define PATIENCE  200	 /* looks at whether all have answered, ... */
 #define TRIES	  10	 /* for one that blocks signals: it may be starting */
-#define MOMENT_NS 100000 /* ... and the time between them */
+#define MOMENT_NS 100000 /* between two looks at who has answered */
+#define LOOKS	  200	 /* at whether the last of them has gone on */
 #define HELD_S	  10u	 /* longer than a search takes */
 
 /*
@@ -251,7 +252,7 @@ static size_t send(struct world *world, int number)
 	return expected;
 }
 
-static void ask(struct world *world)
+static void ask(struct world *world, uint64_t until_ns)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	const int number = install_handler();
@@ -264,7 +265,7 @@ static void ask(struct world *world)
 	asked.gave_up = false;
 	atomic_store(&asked.held, 1);
 	atomic_store(&asked.threads, world->threads);
-	for (int i = 0; i < PATIENCE; i++) {
+	for (int i = 0; clock_ns() < until_ns; i++) {
 		if (i < TRIES && expected < world->thread_count - 1)
 			expected += send(world, number);
 		else if (asked.answers >= expected)
@@ -290,13 +291,13 @@ bool threads_are_gone(void)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 
-	for (int i = 0; i < PATIENCE && asked.inside; i++)
+	for (int i = 0; i < LOOKS && asked.inside; i++)
 		syscall(SYS_nanosleep, &moment, NULL);
 	return !asked.inside;
 }
 
 bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
-		    bool *ret_all_known)
+		    uint64_t until_ns, bool *ret_all_known)
 {
 	*ret_all_known = true;
 	world->threads = workspace_array(w, struct world_thread, THREADS);
@@ -312,7 +313,7 @@ bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
 	if (!proc_numbers("/proc/self/task", add_thread, world))
 		return false;
 	if (world->thread_count > 1)
-		ask(world);
+		ask(world, until_ns);
 	for (size_t i = 1; i < world->thread_count; i++)
 		if (!world->threads[i].sp && !world->threads[i].ended) {
 			*ret_all_known = false;

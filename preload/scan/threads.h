@@ -21,10 +21,11 @@
 /*
  * Fills in the world's threads, the one that calls first; it has nothing that
  * lies below `sp`.  False if they could not be listed.  Those that answered
- * are held, and wait to be let go.
+ * until then are held, and wait to be let go: until they are, no lock may be
+ * taken that one of them may have.
  */
 bool threads_gather(struct world *world, struct workspace *w, uintptr_t sp,
-		    bool *ret_all_known);
+		    uint64_t until_ns, bool *ret_all_known);
 
 /* False if one that had answered may have gone on before the copy was made. */
 bool threads_are_held(void);
