@@ -154,7 +154,7 @@ $(BUILD)/tests/held/cc: tests/held/held.cc
 	$(call say,PROGRAM,$@)
 	$(Q)$(CXX) -std=c++17 $(PLAIN) -o $@ $< $(BUILD)/tests/held/ends.o -lpq -lpthread
 
-$(BUILD)/tests/held/harm: tests/held/harm.c
+$(BUILD)/tests/held/harm: tests/held/harm.c tests/held/scrub.h
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 $(PLAIN) -o $@ $< -lpq -lpthread

@@ -71,12 +71,12 @@ run_places() { # PROGRAM END REGEX
 }
 
 # What was found against the program's table; the last two are allowed as well.
-# Nothing that is kept is ever allowed to be lost.
-judge_places() { # PROGRAM WHAT [KEEP] [LOSE]
-	[ -d found ] || return 0 # none of them can end so
+# Nothing that is kept is ever allowed to be lost.  Leaves what was found in
+# ./answers, and what of it is wrong in ./wrong.
+judge() { # PROGRAM [KEEP] [LOSE]
 	"$1" list >table
 	"$BUILD/tests/held/answers" found/* >answers
-	awk -v more_keep="${3-}" -v more_lose="${4-}" '
+	awk -v more_keep="${2-}" -v more_lose="${3-}" '
 		FILENAME == "table" { keep[$1] = $2; lose[$1] = $3; next }
 		{
 			split($1, at, ".")
@@ -85,10 +85,29 @@ judge_places() { # PROGRAM WHAT [KEEP] [LOSE]
 			if (!index("," allowed ",", "," $3 ","))
 				print $0 ", allowed: " allowed
 		}' table answers >wrong
-	[ ! -s wrong ] || wrong "$2: $(cat wrong)"
-	tell "$2: $(figures <answers)"
-	rm -rf found
 }
+
+# For expect_found().
+remember() {
+	awk 'FILENAME == "table" { can[$1 ".lose"] = $3 ~ /lost/; next }
+		can[$1]' table answers >>at_first
+}
+
+# What is wrong may be so by chance: the end of a string over an address that
+# lay there before is an address too, somewhere within 16 MB; and a thread may
+# get no processor for seconds.  So it is done again; but never for a false
+# `lost`, which no chance excuses.
+do_again() { # PROGRAM WHAT END [KEEP] [LOSE]
+	local name way
+	tell "$2, again: $(cat wrong)"
+	while IFS='. ' read -r name way _; do
+		rm -rf "found/$name.$way"
+		run_place "$1" "$name" "$way" "$3"
+	done <wrong
+	judge "$1" "${@:4}"
+}
+
+has_false_lost() { grep -q '\.keep [a-z]* lost' wrong; }
 
 figures() {
 	awk '
@@ -104,16 +123,24 @@ figures() {
 }
 
 check_places() { # PROGRAM WHAT END REGEX [KEEP] [LOSE]
+	local tries=0
 	run_places "$1" "$3" "$4"
-	judge_places "$1" "$2" "${@:5}"
+	[ -d found ] || return 0 # none of them can end so
+	judge "$1" "${@:5}"
+	remember
+	while ((tries++ < 3)) && [ -s wrong ] && ! has_false_lost; do
+		do_again "${@:1:3}" "${@:5}"
+	done
+	[ ! -s wrong ] || wrong "$2: $(cat wrong)"
+	tell "$2: $(figures <answers)"
+	rm -rf found
 }
 
 # Nine in ten of what can be called lost, with the C library's malloc.
 expect_found() {
-	awk 'FILENAME == "table" { can[$1 ".lose"] = $3 ~ /lost/; next }
-		can[$1] { lost++; found += $3 == "lost" }
-		END { exit found < 0.9 * lost }' table answers ||
-		fail "too few of the lost are called lost: $(figures <answers)"
+	awk '{ lost++; found += $3 == "lost" }
+		END { exit found < 0.9 * lost }' at_first ||
+		fail "too few of the lost are called lost: $(cat at_first)"
 }
 
 # Few places, for all other ways: one of each kind.
@@ -218,8 +245,8 @@ with_tls() { # COMMAND [ARG]...
 
 check_tls() {
 	check_places "$places_c" TLS return "$some_c"
-	expect_found
 	check_places "$places_cc" "TLS, C++" return "$some_cc"
+	expect_found
 }
 
 test_tls() { (with_tls check_tls); }
@@ -242,7 +269,9 @@ test_a_pointer_that_moves() {
 		run_place "$places_c" moving keep exit
 		mv found/moving.keep "found/moving.keep.$round"
 	done
-	judge_places "$places_c" "a pointer that moves"
+	judge "$places_c"
+	[ ! -s wrong ] || fail "a pointer that moves: $(cat wrong)"
+	tell "a pointer that moves: $(figures <answers)"
 }
 
 # All of it, for hours.
@@ -293,16 +322,19 @@ test_every_place_in_every_way() {
 
 # Nothing that a search does is seen by the program, wherever it ends.
 unharmed() { # SITUATION OUTCOME ANSWERS: extended regular expressions
-	local program=$BUILD/tests/held/harm outcome answers
+	local program=$BUILD/tests/held/harm outcome answers took
 	expect_status 7 "$program" "$1" >without 2>&1
 	rm -rf record
 	mkdir record
 	CONNLEAK_DIR=$PWD/record LD_PRELOAD=$BUILD/libconnleak.so \
 		expect_status 7 "$program" "$1" >with 2>&1
 	cmp without with
-	read -r _ outcome answers _ < <("$BUILD/tests/held/answers" record)
+	read -r _ outcome answers _ _ took < \
+		<("$BUILD/tests/held/answers" record)
 	[[ $outcome =~ ^($2)$ ]] || fail "$1: the outcome is $outcome, not $2"
 	[[ $answers =~ ^($3)$ ]] || fail "$1: the answers are $answers, not $3"
+	# A thread that is held gives up after so long.
+	((took < 10000000)) || fail "$1: a lock was waited for"
 	tell "$1: $("$BUILD/tests/held/answers" record)"
 }
 
@@ -320,6 +352,7 @@ test_nothing_is_harmed() {
 	unharmed sleep complete 'held,lost'
 	unharmed poll complete 'held,lost'
 	unharmed vfork complete 'held,lost'
+	unharmed listing complete 'held,(lost|maybe)'
 	unharmed reaping 'complete|failed' '(held|none),(lost|maybe|none)'
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/held/held.h"
+#include "tests/held/scrub.h"
 
 #include <dlfcn.h>
 #include <err.h>
@@ -14,19 +15,6 @@
 
 #define NOINLINE __attribute__((noinline))
 #define STATUS	 7
-
-/*
- * The frames of what went before have pointers in them, and what comes next
- * may leave holes there: deeper than any end goes.  Nobody reads the frame,
- * and without the second line an optimiser would not write it either.
- */
-static NOINLINE void scrub(void)
-{
-	char frame[1 << 20];
-
-	memset(frame, 0, sizeof(frame));
-	__asm__ volatile("" : : "r"(frame) : "memory");
-}
 
 static NOINLINE void put(const struct held_case *c)
 {

@@ -19,12 +19,16 @@
  *	fork		a child ends with what it inherited, and with its own
  *	vfork		a child that shares the memory ends
  *	reaping		while a thread waits for every child
+ *	listing		while threads are at work on the loader's list
  *
  * Each says what it saw, and ends with 7.
  */
+#include "tests/held/scrub.h"
+
 #include <err.h>
 #include <errno.h>
 #include <libpq-fe.h>
+#include <link.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -93,13 +97,29 @@ static void *map_and_unmap(void *unused)
 	return unused;
 }
 
+static void *(*to_run)(void *);
+static _Atomic(int) begun;
+
+static void *begin(void *unused)
+{
+	void *(*const run)(void *) = to_run;
+
+	begun++;
+	return run(unused);
+}
+
+/* Until it has begun, a thread blocks every signal. */
 static void start(int count, void *(*run)(void *))
 {
 	pthread_t thread;
 
-	while (count--)
-		if (pthread_create(&thread, NULL, run, NULL))
+	to_run = run;
+	begun = 0;
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&thread, NULL, begin, NULL))
 			errx(3, "no thread");
+	while (begun < count)
+		usleep(1000);
 	usleep(2000);
 }
 
@@ -182,10 +202,36 @@ static void truncated(void)
 		err(3, "ftruncate");
 }
 
+/* The system call that a thread waits in; any number if it waits in none. */
+static int call_of(pid_t tid)
+{
+	char path[64], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	file = fopen(path, "r");
+	if (file && !fgets(text, sizeof(text), file))
+		text[0] = 0;
+	if (file)
+		fclose(file);
+	return atoi(text);
+}
+
+static _Atomic(pid_t) there;
+
+static void start_and_meet(void *(*run)(void *), int call)
+{
+	there = 0;
+	start(1, run);
+	for (int i = 0; i < 5000 && (!there || call_of(there) != call); i++)
+		usleep(1000);
+}
+
 static void *wait_for_signals(void *unused)
 {
 	sigset_t all;
 
+	there = gettid();
 	sigfillset(&all);
 	printf("signal %d\n", sigwaitinfo(&all, NULL));
 	fflush(stdout);
@@ -196,13 +242,22 @@ static void *block_signals(void *unused)
 {
 	sigset_t all;
 
+	there = gettid();
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	return wait_for_ever(unused);
 }
 
-static void sigwaits(void) { start(1, wait_for_signals); }
-static void blocking(void) { start(3, block_signals); }
+static void sigwaits(void)
+{
+	start_and_meet(wait_for_signals, SYS_rt_sigtimedwait);
+}
+
+static void blocking(void)
+{
+	for (int i = 0; i < 3; i++)
+		start_and_meet(block_signals, SYS_poll);
+}
 
 static void *sleep_long(void *unused)
 {
@@ -305,6 +360,27 @@ static void *reap_all(void *unused)
 
 static void reaping(void) { start(2, reap_all); }
 
+static int take_a_while(struct dl_phdr_info *object, size_t size, void *unused)
+{
+	(void)object;
+	(void)size;
+	(void)unused;
+	usleep(3000);
+	return 1;
+}
+
+static void *look_at_list(void *unused)
+{
+	for (;;) {
+		dl_iterate_phdr(take_a_while, NULL);
+		usleep(100);
+	}
+	return unused;
+}
+
+/* One of them always has the loader's lock. */
+static void listing(void) { start(2, look_at_list); }
+
 static const struct situation {
 	const char *name;
 	void (*make)(void);
@@ -326,6 +402,7 @@ static const struct situation {
 	{ "fork", forks },
 	{ "vfork", vforks },
 	{ "reaping", reaping },
+	{ "listing", listing },
 };
 
 int main(int argc, char **argv)
@@ -339,6 +416,7 @@ int main(int argc, char **argv)
 		errx(2, "which situation?");
 	kept = PQconnectdb("");
 	lose_one();
+	scrub();
 	situations[i].make();
 	puts("the end");
 	exit(7);
