@@ -12,6 +12,7 @@
 #include "analyzer/gate.h"
 #include "analyzer/judge.h"
 #include "analyzer/launch.h"
+#include "analyzer/pool_rules.h"
 #include "analyzer/printable.h"
 #include "analyzer/relay.h"
 #include "analyzer/search_path.h"
@@ -25,6 +26,7 @@ struct run {
 	struct folder folder;
 	struct executable program;
 	struct environment environment;
+	struct pool_rules rules;
 	const char *could_not; /* why nothing can be kept; NULL if it can */
 	int wait_status;       /* of the program */
 };
@@ -61,6 +63,9 @@ static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 	err = check_signal(o, arena, ret_error);
 	if (!err)
 		err = output_check(o, arena, ret_error);
+	if (!err)
+		err = pool_rules_read(&run->rules, o, launch_find_shim(arena),
+				      arena, ret_error);
 	if (err)
 		return err;
 	return command_gate(&run->gate, o, arena, ret_error);
@@ -222,6 +227,8 @@ static int prepare_environment(struct run *run, struct arena *arena,
 		option_text(&run->options, SETTING_SCAN_TIME);
 	run->environment.no_scan =
 		option_switch(&run->options, SETTING_NO_SCAN);
+	run->environment.hook = run->rules.hook;
+	run->environment.hooks = run->rules.hooks;
 	return environment_prepare(&run->environment, arena, shim,
 				   &run->program, ret_error);
 }
@@ -277,6 +284,8 @@ int command_run(int argc, char **argv, struct arena *arena,
 		options_help(COMMAND_RUN, stdout);
 		return 0;
 	}
+	if (run.rules.warning)
+		fprintf(stderr, "connleak: warning: %s\n", run.rules.warning);
 	relay_prepare();
 	if (make_folder(&run, arena, ret_error))
 		return STATUS_FAILED;

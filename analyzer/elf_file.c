@@ -205,6 +205,53 @@ bool elf_file_defines(const struct elf_file *f, const char *const *names)
 	return false;
 }
 
+static bool is_function(const GElf_Sym *symbol)
+{
+	const int type = GELF_ST_TYPE(symbol->st_info);
+
+	return symbol->st_shndx != SHN_UNDEF &&
+	       (type == STT_FUNC || type == STT_GNU_IFUNC);
+}
+
+static const char **add_functions(const struct elf_file *f,
+				  const GElf_Shdr *section, Elf_Data *data,
+				  struct arena *arena)
+{
+	const char **names = NULL;
+	size_t count = 0;
+	GElf_Sym symbol;
+
+	for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
+		const char *name;
+
+		if (!is_function(&symbol))
+			continue;
+		name = elf_strptr(f->elf, section->sh_link, symbol.st_name);
+		names = arena_grow(arena, names, count, sizeof(*names));
+		names[count++] = arena_strdup(arena, name ? name : "");
+	}
+	names = arena_grow(arena, names, count, sizeof(*names));
+	names[count] = NULL;
+	return names;
+}
+
+const char **elf_file_functions(struct arena *arena, const char *path)
+{
+	const char **names = arena_array(arena, 1, sizeof(*names));
+	Elf_Scn *at = NULL;
+	GElf_Shdr section;
+	struct elf_file f;
+
+	if (!path || elf_file_open(&f, arena, path))
+		return names;
+	while ((at = elf_nextscn(f.elf, at)))
+		if (gelf_getshdr(at, &section) && section.sh_type == SHT_DYNSYM)
+			names = add_functions(&f, &section,
+					      elf_getdata(at, NULL), arena);
+	elf_file_close(&f);
+	return names;
+}
+
 bool elf_file_is_stripped(const struct elf_file *f)
 {
 	Elf_Scn *at = NULL;

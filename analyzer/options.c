@@ -79,6 +79,8 @@ static int set_value(struct parser *p, enum setting_id id, const char *name,
 	if (!value_parse(kind, text, &value->number))
 		return FAIL(p, "%s takes %s, not '%s'", name, value_takes(kind),
 			    printable_text(p->arena, text));
+	if (kind == VALUE_RULES && value->given)
+		text = arena_printf(p->arena, "%s\n%s", value->text, text);
 	value->text = text;
 	value->given = true;
 	return 0;

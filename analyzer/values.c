@@ -103,6 +103,7 @@ static const struct {
 	[VALUE_SWITCH] = { parse_switch, "no value, 0 or 1" },
 	[VALUE_PATH] = { parse_text, "a path" },
 	[VALUE_LIST] = { parse_text, "words divided by commas" },
+	[VALUE_RULES] = { parse_text, "a pool rule" },
 	[VALUE_NUMBER] = { parse_number, "a number from 0 to 255" },
 	[VALUE_SIZE] = { parse_size, "a number of bytes, or with K, M or G" },
 	[VALUE_DURATION] = { parse_duration,

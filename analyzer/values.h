@@ -16,6 +16,7 @@ enum value_kind {
 	VALUE_SWITCH, /* 0 or 1 */
 	VALUE_PATH,
 	VALUE_LIST,
+	VALUE_RULES,	/* record/rules.h says what is one */
 	VALUE_NUMBER,	/* 0 to 255 */
 	VALUE_SIZE,	/* bytes, at most INT64_MAX */
 	VALUE_DURATION, /* ms; INT64_MAX ns at most, or VALUE_FOREVER */

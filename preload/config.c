@@ -142,6 +142,8 @@ void config_read(struct config *out, char *const *environment)
 		!strcmp(setting(environment, SETTING_REPORT), "exit");
 	out->scan = strcmp(setting(environment, SETTING_NO_SCAN), "1") != 0;
 	out->scan_ms = parse_duration(setting(environment, SETTING_SCAN_TIME));
+	out->hook = setting(environment, SETTING_HOOK);
+	out->hooks = setting(environment, SETTING_HOOKS);
 	out->is_default = !folder[0];
 	if (out->is_default)
 		default_folder(out->folder, sizeof(out->folder), environment);

@@ -23,6 +23,8 @@ struct config {
 	bool report_at_exit;   /* each process is judged when it has ended */
 	bool scan;	       /* search for what points to handles */
 	uint64_t scan_ms;      /* for so long; CONFIG_FOREVER is no bound */
+	/* Pool rules, and a file of them; in the environment, as it is now. */
+	const char *hook, *hooks;
 };
 
 /* Takes the constructor's own envp: getenv() may not work that early. */

@@ -24,6 +24,7 @@
 #include "preload/scope.h"
 #include "preload/seen.h"
 #include "preload/static_libpq.h"
+#include "preload/user_rules.h"
 #include "preload/watcher.h"
 
 enum { UNBORN, BEGINNING, INERT, AT_WORK };
@@ -64,6 +65,7 @@ static void begin(char **environment)
 	scope_find();
 	preloads_forget_runtime(environment);
 	config_read(&config, environment);
+	user_rules_read(config.hook, config.hooks);
 	recording_init(&config, exe);
 	if (config.report_at_exit)
 		watcher_init(environment);

@@ -49,8 +49,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RULE_LONGEST   1024u /* bytes of a line */
-#define RULE_ARGUMENTS 16u   /* arg16 is the last one */
+#define RULE_LONGEST   1024u  /* bytes of a line */
+#define RULE_ARGUMENTS 16u    /* arg16 is the last one */
+#define RULES_LARGEST  65536u /* bytes of a file of rules */
+
+/* Why a rule on a function that connleak itself hooks does not hold. */
+#define RULE_ON_OWN                                                           \
+	"connleak watches this function already, and it is no pool's: leave " \
+	"the rule out"
 
 enum rule_verb { RULE_ACQUIRE = 1, RULE_RELEASE = 2, RULE_CAPACITY = 3 };
 

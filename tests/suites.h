@@ -36,6 +36,7 @@
 	ROW(snapshot)     \
 	ROW(signals)      \
 	ROW(rules)        \
+	ROW(user_rules)   \
 	ROW(stamps)       \
 	ROW(log)          \
 	ROW(core)         \

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What record/rules.h promises. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "record/rules.h"
+#include "tests/fuzz.h"
 #include "tests/suites.h"
 
 static struct rule rule;
@@ -344,6 +346,67 @@ START_TEST(the_built_in_rules_are_rules_each_for_its_library)
 }
 END_TEST
 
+static void assert_inside(struct rule_text text, struct rule_text line)
+{
+	ck_assert(!text.length ||
+		  (text.at >= line.at &&
+		   text.at + text.length <= line.at + line.length));
+}
+
+static bool try_line(struct rule_text line)
+{
+	char symbol[64] = "_ZN";
+	const enum rule_answer answer =
+		rule_parse(line.at, line.length, &rule, &fault);
+
+	if (answer == RULE_WRONG) {
+		ck_assert_ptr_nonnull(fault.why);
+		assert_inside(fault.word, line);
+	} else if (answer == RULE_READ) {
+		assert_inside(rule.line, line);
+		assert_inside(rule.function, rule.line);
+		assert_inside(rule.library, rule.line);
+		memcpy(symbol + 3, line.at,
+		       line.length < 60 ? line.length : 60);
+		rule_names(&rule, symbol);
+		rule_names_copy(&rule, symbol);
+		rule_in(&rule, symbol, false);
+	}
+	return answer != RULE_WRONG;
+}
+
+/* A copy of its own size, so that a byte too far is seen. */
+static bool try_damaged(const char *lines, uint32_t seed)
+{
+	size_t size = strlen(lines);
+	char *bytes = (char *)fuzz_mutate(lines, &size, seed, size);
+	struct rule_text text = { bytes, size }, line;
+	bool all = true;
+
+	while (rule_next_line(&text, "\n", &line))
+		all = try_line(line) && all;
+	free(bytes);
+	return all;
+}
+
+START_TEST(damaged_rules_are_read_or_refused)
+{
+	static const char lines[] =
+		"acquire \"a::(anonymous namespace)::b\"@lib*.so? "
+		"handle=arg1+*arg12:int pool=*arg1 ok=zero nested=count # x\n"
+		"release my::name_space::pool::~pool handle=arg1\n"
+		"capacity    _ZN4soci15connection_poolC1Em@libsoci_core.so* "
+		"pool=arg1 value=arg2 ok=nonnegative\n";
+	const uint32_t count = fuzz_times(20000);
+	uint32_t read = 0;
+
+	for (*fuzz_current = 1; *fuzz_current < count; ++*fuzz_current)
+		read += try_damaged(lines, *fuzz_current);
+	*fuzz_current = 0;
+	fuzz_expect_both(read, count);
+}
+END_TEST
+
 static void add_rules(Suite *suite)
 {
 	TCase *test = tcase_create("rules");
@@ -382,5 +445,6 @@ Suite *rules_suite(void)
 
 	add_rules(suite);
 	add_names(suite);
+	fuzz_add_case(suite, "damage", damaged_rules_are_read_or_refused);
 	return suite;
 }

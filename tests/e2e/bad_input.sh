@@ -36,6 +36,31 @@ test_a_report_that_cannot_be_written_is_said_before_the_program_runs() {
 	[ ! -e it-ran ]
 }
 test_an_unknown_item_of_fail_on() { refused 'leaks' run --fail-on leaks true; }
+test_a_bad_pool_rule_is_said_before_the_program_runs() {
+	printf '# my pool\n\nacquire take handle=arg0\n' >pool.rules
+	refused "pool.rules:3: 'arg0': write return, argN" run \
+		--hooks pool.rules touch it-ran
+	refused "--hook: 'aquire': a rule begins with acquire" run \
+		--hook 'release give handle=arg1' --hook 'aquire take' touch it-ran
+	CONNLEAK_HOOK='acquire take' refused "CONNLEAK_HOOK: 'take': say what" \
+		run touch it-ran
+	[ ! -e it-ran ]
+}
+test_a_pool_rule_on_what_connleak_watches_itself() {
+	refused "'PQfinish': connleak watches this" run \
+		--hook 'release PQfinish handle=arg1' true
+}
+test_pool_rules_that_cannot_be_read() {
+	refused 'no/where: No such file' run --hooks no/where true
+	refused 'it is no regular file' run --hooks /dev/null true
+	head -c 65537 /dev/zero >large.rules
+	refused 'larger than 64 KiB' run --hooks large.rules true
+}
+test_one_half_of_a_pool_is_a_warning() {
+	expect_status 0 leak_run --allow no-libpq \
+		--hook 'acquire take handle=return' true 2>err
+	expect_line err '^connleak: warning: .* no release'
+}
 test_no_program() { refused 'PROGRAM' run; }
 test_no_path() { refused 'PATH' report; }
 test_a_path_that_is_not_there() { refused 'nowhere: No such file' report nowhere; }
