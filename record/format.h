@@ -374,6 +374,9 @@ struct record_rule {
 			       was opened in an acquire; or the user says so */
 #define POOL_CONNECTIONS 4u /* none: all connections of the process */
 #define POOL_ANNOTATED	 8u /* the program told us itself: connleak.h */
+/* What says where time went is kept: */
+#define POOL_TIMED 16u /* in `threads`, and what its buckets say of waiting */
+#define POOL_SPLIT 32u /* in `query_ns` and `transaction_ns` of its holds */
 
 enum record_pool_sum {
 	POOL_ATTEMPTS, /* begun; one that is under way is in no other */
@@ -412,6 +415,8 @@ struct record_pool {
 	_Atomic(uint64_t) bucket_ns; /* the width of a bucket now */
 	uint64_t began_ns; /* of its series, since header.started_mono */
 	_Atomic(uint64_t) changed_ns; /* `used` is in the series up to here */
+	_Atomic(uint32_t) threads;    /* that ever asked it */
+	uint32_t reserved;
 };
 
 /*
@@ -425,8 +430,9 @@ struct record_pool {
 struct record_bucket {
 	_Atomic(uint32_t) attempts, acquires, failures;
 	_Atomic(uint32_t) most_used, most_waiting;
-	uint32_t reserved;
-	_Atomic(uint64_t) used_ns; /* sum over its leases of the time out */
+	_Atomic(uint32_t) most_demand; /* together at one moment; POOL_TIMED */
+	_Atomic(uint64_t) used_ns;     /* sum over its leases of the time out */
+	_Atomic(uint64_t) waiting_ns;  /* ... over those who ask; POOL_TIMED */
 };
 
 /* A lease that was out for long, and is no longer.  Written once. */
@@ -440,6 +446,8 @@ struct record_hold {
 	uint64_t held_ns;
 	uint32_t error; /* record_sqlstate() of the last one while out; or 0 */
 	int32_t tid;
+	uint64_t query_ns;	 /* from a query's call to its last result */
+	uint64_t transaction_ns; /* between queries, in a transaction */
 };
 
 /* Released handles of a site whose last error while they were out was this. */
@@ -650,9 +658,9 @@ static_assert(sizeof(struct record_slot) == 112, "slot is on disk");
 static_assert(offsetof(struct record_slot, site) == 32, "no padding");
 static_assert(sizeof(struct record_site) == 272, "site is on disk");
 static_assert(sizeof(struct record_rule) == 32, "rule is on disk");
-static_assert(sizeof(struct record_pool) == 408, "pool is on disk");
-static_assert(sizeof(struct record_bucket) == 32, "bucket is on disk");
-static_assert(sizeof(struct record_hold) == 32, "hold is on disk");
+static_assert(sizeof(struct record_pool) == 416, "pool is on disk");
+static_assert(sizeof(struct record_bucket) == 40, "bucket is on disk");
+static_assert(sizeof(struct record_hold) == 48, "hold is on disk");
 static_assert(sizeof(struct record_error) == 16, "error is on disk");
 static_assert(sizeof(struct record_exhaustion) == 40, "it is on disk");
 static_assert(sizeof(struct record_keeper) == 48, "keeper is on disk");
