@@ -58,6 +58,10 @@ void judge_add_incomplete(struct report *report, enum report_reason reason,
 void judge_add_note(struct report *report, int pid, const char *exe,
 		    const char *why);
 
+/* judge_findings.c: of what the places hold, in the order of the report. */
+void judge_findings(struct report *report, const struct places *places,
+		    const struct evidence *evidence, const struct gate *gate);
+
 /* judge_searches.c: what one process could not find out about its handles. */
 void judge_searches(struct report *report, const struct classes *classes);
 

@@ -154,7 +154,8 @@ static void add_misuse(struct report *r, struct places *places,
 				    m->event.owner_site);
 	if (place == places->nowhere)
 		place = where;
-	places_add_misuse(places, place, m->kind, where, &handle);
+	places_add_misuse(places, place, m->kind, where, &handle,
+			  m->event.more);
 }
 
 static void add_unknown(struct report *r, const struct reader *reader,

@@ -182,9 +182,10 @@ void places_add_counts(struct places *p, const struct reader *reader,
 static void add_handle(struct places *p, struct place_group *group,
 		       const struct report_handle *handle)
 {
-	group->handles = arena_grow(p->arena, group->handles, group->count,
-				    sizeof(*handle));
-	group->handles[group->count++] = *handle;
+	group->handles = arena_grow(p->arena, group->handles,
+				    group->handle_count, sizeof(*handle));
+	group->handles[group->handle_count++] = *handle;
+	group->count++;
 }
 
 void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
@@ -209,12 +210,14 @@ misuse_at(struct places *p, struct place_group *group, struct place *where)
 }
 
 void places_add_misuse(struct places *p, struct place *place, enum kind_id kind,
-		       struct place *where, const struct report_handle *handle)
+		       struct place *where, const struct report_handle *handle,
+		       uint64_t more)
 {
 	struct place_group *group = &place->groups[kind][CLASSES];
 
 	add_handle(p, group, handle);
-	misuse_at(p, group, where)->count++;
+	group->count += more;
+	misuse_at(p, group, where)->count += 1 + more;
 }
 
 struct place **places_all(const struct places *p)

@@ -26,7 +26,8 @@ struct place_misuse {
  */
 struct place_group {
 	struct report_handle *handles;
-	uint64_t count;
+	size_t handle_count;
+	uint64_t count; /* of what was done wrong: may be more */
 	struct place_misuse *misuses;
 	size_t misuse_count;
 };
@@ -65,9 +66,13 @@ void places_add_counts(struct places *p, const struct reader *reader,
 void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
 		       enum class_id class, const struct report_handle *handle);
 
-/* A handle that was acquired at `place` and misused at `where`. */
+/*
+ * A handle that was acquired at `place` and misused at `where`, and `more` that
+ * nobody has kept.
+ */
 void places_add_misuse(struct places *p, struct place *place, enum kind_id kind,
-		       struct place *where, const struct report_handle *handle);
+		       struct place *where, const struct report_handle *handle,
+		       uint64_t more);
 
 /* All of them, in no order. */
 struct place **places_all(const struct places *p);

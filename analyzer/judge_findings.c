@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* What places have seen becomes findings, the worst first. */
+#include "analyzer/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/kinds.h"
+#include "analyzer/naming.h"
+
+static int older(const void *a, const void *b)
+{
+	const struct report_handle *x = a, *y = b;
+
+	return (x->acquired_at > y->acquired_at) -
+	       (x->acquired_at < y->acquired_at);
+}
+
+static const char *say(struct report *r, enum kind_id kind, uint64_t count,
+		       const char *function)
+{
+	const struct kind *row = kind_row(kind);
+
+	return arena_printf(
+		&r->arena, "%llu %s%s%s%s", (unsigned long long)count,
+		count == 1 ? row->one : row->many,
+		r->viewed_ns ? " so far" : "", function ? "; acquired by " : "",
+		function ? function : "");
+}
+
+/* A place may be one where nothing was acquired, if that is not known. */
+static const char *acquired_by(const struct place *place)
+{
+	return place->acquired || place->open ? place->function : NULL;
+}
+
+static void add_misuses(struct report *r, const struct place_group *group,
+			struct report_finding *f)
+{
+	f->misused_count = group->misuse_count;
+	f->misused_at = arena_array(&r->arena, group->misuse_count,
+				    sizeof(*f->misused_at));
+	for (size_t i = 0; i < group->misuse_count; i++)
+		f->misused_at[i] = (struct report_misuse){
+			.function = group->misuses[i].place->function,
+			.count = group->misuses[i].count,
+			.stack = group->misuses[i].place->stack,
+		};
+}
+
+/* `class` is CLASSES for a kind that has none. */
+static void add_finding(struct report *r, const struct gate *gate,
+			struct place *place, enum kind_id kind,
+			enum class_id class)
+{
+	struct place_group *group = &place->groups[kind][class];
+	struct report_finding *f = &r->findings[r->finding_count++];
+
+	qsort(group->handles, group->handle_count, sizeof(*group->handles),
+	      older);
+	f->kind = kind_row(kind)->name;
+	f->class = class < CLASSES ? class_row(class)->name : NULL;
+	f->gates = gate_fails(gate, f->kind, f->class);
+	f->count = group->count;
+	for (size_t i = 0; i < group->handle_count; i++)
+		f->thread_died += group->handles[i].thread_died;
+	f->function = acquired_by(place);
+	f->stack = place->stack;
+	f->fingerprint = naming_fingerprint(&r->arena, f->kind, &f->stack);
+	f->message = say(r, kind, f->count, f->function);
+	f->handles = group->handles;
+	f->handle_count = group->handle_count < REPORT_MAX_HANDLES
+				  ? group->handle_count
+				  : REPORT_MAX_HANDLES;
+	add_misuses(r, group, f);
+}
+
+/* One for each process that passed --fail-on's peak=N. */
+static void add_peaks(struct report *r, const struct evidence *e,
+		      const struct gate *gate)
+{
+	uint64_t limit;
+
+	if (!gate_peak(gate, &limit))
+		return;
+	for (size_t i = 0; i < e->record_count; i++) {
+		const struct record_header *header =
+			reader_header(e->records[i].reader);
+		const unsigned long long peak = header->totals[TOTAL_PEAK_OPEN];
+		struct report_finding *f;
+
+		if (peak <= limit)
+			continue;
+		f = &r->findings[r->finding_count++];
+		f->kind = kind_row(KIND_OVER_LIMIT)->name;
+		f->gates = true;
+		f->count = 1;
+		f->fingerprint =
+			naming_fingerprint(&r->arena, f->kind, &f->stack);
+		f->message = arena_printf(
+			&r->arena,
+			"%llu connection%s open at once in process %d; the "
+			"limit is peak=%llu",
+			peak, peak == 1 ? "" : "s", header->pid,
+			(unsigned long long)limit);
+	}
+}
+
+static bool is_before(const struct report_stack *a,
+		      const struct report_stack *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++)
+		if (a->frames[i].offset != b->frames[i].offset)
+			return a->frames[i].offset < b->frames[i].offset;
+	return a->count < b->count;
+}
+
+/*
+ * Two calls of one function from one function have equal fingerprints: what
+ * comes later in the code is numbered.
+ */
+static void tell_apart(struct report *r)
+{
+	const char **own =
+		arena_array(&r->arena, r->finding_count, sizeof(*own));
+
+	for (size_t i = 0; i < r->finding_count; i++) {
+		const struct report_finding *f = &r->findings[i];
+		unsigned before = 0;
+
+		for (size_t j = 0; j < r->finding_count; j++)
+			before += !strcmp(r->findings[j].fingerprint,
+					  f->fingerprint) &&
+				  is_before(&r->findings[j].stack, &f->stack);
+		own[i] = before ? naming_numbered(&r->arena, f->fingerprint,
+						  before)
+				: f->fingerprint;
+	}
+	for (size_t i = 0; i < r->finding_count; i++)
+		r->findings[i].fingerprint = own[i];
+}
+
+static bool is_by_design(const struct report_finding *f)
+{
+	return class_find(f->class) == CLASS_BY_DESIGN;
+}
+
+static int worse(const void *a, const void *b)
+{
+	const struct report_finding *x = a, *y = b;
+
+	if (x->gates != y->gates)
+		return x->gates ? -1 : 1;
+	if (is_by_design(x) != is_by_design(y))
+		return is_by_design(x) ? 1 : -1;
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return strcmp(x->fingerprint, y->fingerprint);
+}
+
+void judge_findings(struct report *r, const struct places *places,
+		    const struct evidence *e, const struct gate *gate)
+{
+	struct place **all = places_all(places);
+	size_t most = e->record_count;
+
+	for (size_t i = 0; i < places->count; i++)
+		for (int n = 0; n < KINDS * (CLASSES + 1); n++)
+			most += (&all[i]->groups[0][0])[n].count != 0;
+	r->findings = arena_array(&r->arena, most, sizeof(*r->findings));
+	for (size_t i = 0; i < places->count; i++)
+		for (int k = 0; k < KINDS; k++)
+			for (int c = 0; c <= CLASSES; c++)
+				if (all[i]->groups[k][c].count)
+					add_finding(r, gate, all[i],
+						    (enum kind_id)k,
+						    (enum class_id)c);
+	add_peaks(r, e, gate);
+	tell_apart(r);
+	if (r->finding_count)
+		qsort(r->findings, r->finding_count, sizeof(*r->findings),
+		      worse);
+}
