@@ -7,11 +7,6 @@
 #define GROWING_OUT  3
 #define GROWING_LEFT 2
 
-struct class_site {
-	uint64_t acquired;
-	uint32_t out, left;
-};
-
 /*
  * The process said that it was about to end, or was searched because it was;
  * and then nothing else ended it.
@@ -32,6 +27,33 @@ static bool is_left(const struct record_slot *slot,
 	return slot->used_ns && !slot->calls && slot->used_at < site->acquired;
 }
 
+/* Neither meant to be out, nor a part of a pool. */
+static bool is_of_trend(const struct classes *c, uint32_t number,
+			const struct record_slot *slot)
+{
+	if (slot->kind == HANDLE_LEASE)
+		return pools_counts_slot(c->pools, slot) &&
+		       !classes_is_meant(c, number, slot);
+	return slot->kind == HANDLE_CONNECTION &&
+	       !(slot->flags & (SLOT_BY_DESIGN | SLOT_POOLED));
+}
+
+static void count_slot(struct classes *c, uint32_t number,
+		       const struct record_slot *slot)
+{
+	struct class_site *site;
+
+	if (slot->acquired_ns > c->now_ns && !c->ended)
+		c->now_ns = slot->acquired_ns;
+	if (slot->site >= c->site_count || !is_of_trend(c, number, slot))
+		return;
+	site = &c->sites[slot->site];
+	site->out++;
+	site->left += slot->kind == HANDLE_LEASE
+			      ? classes_is_left(c, number, slot)
+			      : is_left(slot, site);
+}
+
 static void count_sites(struct classes *c, struct arena *arena)
 {
 	struct record_site site;
@@ -40,17 +62,13 @@ static void count_sites(struct classes *c, struct arena *arena)
 	c->site_count = reader_count(c->reader, RECORD_SITES);
 	c->sites = arena_array(arena, c->site_count, sizeof(*c->sites));
 	for (uint32_t i = 0; i < c->site_count; i++)
-		if (reader_site(c->reader, i, &site))
+		if (reader_site(c->reader, i, &site)) {
 			c->sites[i].acquired = site.acquired;
-	for (uint32_t i = 0; i < c->slot_count; i++) {
-		if (!reader_slot(c->reader, i, &slot) ||
-		    slot.state == SLOT_FREE || slot.kind != HANDLE_CONNECTION ||
-		    slot.flags & SLOT_BY_DESIGN || slot.site >= c->site_count)
-			continue;
-		c->sites[slot.site].out++;
-		c->sites[slot.site].left +=
-			is_left(&slot, &c->sites[slot.site]);
-	}
+			c->sites[i].longest_ns = site.longest_ns;
+		}
+	for (uint32_t i = 0; i < c->slot_count; i++)
+		if (reader_slot(c->reader, i, &slot) && slot.state != SLOT_FREE)
+			count_slot(c, i, &slot);
 }
 
 /* Of several about one slot the last is true. */
@@ -75,12 +93,23 @@ static void find_search(struct classes *c)
 		c->searched = reader_search(c->reader, n, &c->search);
 }
 
-void classes_find(struct classes *c, struct arena *arena,
-		  const struct reader *reader, const struct process *process)
+/* When its end is not known, it lived at least until the last thing it did. */
+static void find_now(struct classes *c, const struct process *process)
 {
-	*c = (struct classes){ .reader = reader };
-	c->slot_count = reader_count(reader, RECORD_SLOTS);
+	const uint64_t began = reader_header(c->reader)->started_ns;
+
+	c->ended = process && process->ended_ns > began;
+	if (c->ended)
+		c->now_ns = process->ended_ns - began;
+}
+
+void classes_find(struct classes *c, struct arena *arena,
+		  const struct pools *pools, const struct process *process)
+{
+	*c = (struct classes){ .reader = pools->reader, .pools = pools };
+	c->slot_count = reader_count(c->reader, RECORD_SLOTS);
 	find_search(c);
+	find_now(c, process);
 	c->normal = is_normal(c, process);
 	count_sites(c, arena);
 	index_scans(c, arena);
@@ -116,14 +145,16 @@ static bool is_held(const struct record_scan *scan)
 	       scan->holder != HOLDER_UNKNOWN;
 }
 
+bool classes_grows(const struct class_site *site)
+{
+	return site->out >= GROWING_OUT && site->left >= GROWING_LEFT;
+}
+
 static bool is_growing(const struct classes *c, const struct record_slot *slot)
 {
-	const struct class_site *site;
-
-	if (slot->kind != HANDLE_CONNECTION || slot->site >= c->site_count)
-		return false;
-	site = &c->sites[slot->site];
-	return site->out >= GROWING_OUT && site->left >= GROWING_LEFT;
+	return slot->kind == HANDLE_CONNECTION &&
+	       !(slot->flags & SLOT_POOLED) && slot->site < c->site_count &&
+	       classes_grows(&c->sites[slot->site]);
 }
 
 /* Neither meant to be kept nor wrong for certain. */
@@ -141,6 +172,8 @@ enum class_id classes_of(const struct classes *c, uint32_t number,
 {
 	struct record_scan scan = { .answer = ANSWER_NONE };
 
+	if (slot->kind == HANDLE_LEASE)
+		return classes_of_lease(c, number, slot, one_place);
 	if (!classes_scan(c, number, slot, &scan))
 		scan.answer = ANSWER_NONE;
 	if (slot->flags & SLOT_BY_DESIGN)

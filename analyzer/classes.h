@@ -13,6 +13,19 @@
  * held		after a normal end something holds it, or may
  * undecided	nobody could look
  *
+ * A lease is out, not lost in memory, so no search decides about it:
+ *
+ * by-design	the program has said so; or its connection listens, copies or
+ *		replicates
+ * lost		the thread that had it last has ended, or ended the process
+ * growing	as above, and it is out for longer than any was that its site
+ *		acquired and that came back
+ * held		it was out when the process ended normally
+ * undecided	the process did not end so
+ *
+ * A connection that a pool has handed out, or has opened, is kept for the next
+ * one who asks the pool: it is never growing.
+ *
  * They are counted in each process alone.  A search is trusted in what it says
  * of a handle; but of a slot that another handle has come into since it has
  * said nothing.
@@ -23,12 +36,23 @@
 #include <stdbool.h>
 #include "analyzer/arena.h"
 #include "analyzer/kinds.h"
+#include "analyzer/pools.h"
 #include "analyzer/processes.h"
 #include "record/reader.h"
+
+/* What became of all that a site acquired in this process. */
+struct class_site {
+	uint64_t acquired;
+	uint64_t longest_ns; /* of those that came back */
+	uint32_t out, left;
+};
 
 /* Of one record. */
 struct classes {
 	const struct reader *reader;
+	const struct pools *pools;   /* of the same record */
+	bool ended;		     /* it is known when: */
+	uint64_t now_ns;	     /* then, since header.started_mono */
 	bool normal;		     /* how the process ended */
 	bool searched;		     /* there was one: */
 	struct record_search search; /* the last */
@@ -39,7 +63,7 @@ struct classes {
 
 /* `process` is the record's, or NULL if nothing is known of it. */
 void classes_find(struct classes *c, struct arena *arena,
-		  const struct reader *reader, const struct process *process);
+		  const struct pools *pools, const struct process *process);
 
 /*
  * `number` is that of `slot`, which is not free.  `one_place` says that its
@@ -48,6 +72,19 @@ void classes_find(struct classes *c, struct arena *arena,
  */
 enum class_id classes_of(const struct classes *c, uint32_t number,
 			 const struct record_slot *slot, bool one_place);
+
+/* Parts of these, in classes_leases.c. */
+enum class_id classes_of_lease(const struct classes *c, uint32_t number,
+			       const struct record_slot *lease, bool one_place);
+bool classes_is_left(const struct classes *c, uint32_t number,
+		     const struct record_slot *lease);
+bool classes_is_meant(const struct classes *c, uint32_t number,
+		      const struct record_slot *lease);
+/* The thread that acquired it or used its connection last, and is gone. */
+bool classes_owner_ended(const struct classes *c,
+			 const struct record_slot *lease);
+/* Whether a site leaves behind more and more. */
+bool classes_grows(const struct class_site *site);
 
 /* What the search has said of it; false if nothing. */
 bool classes_scan(const struct classes *c, uint32_t number,

@@ -10,25 +10,19 @@
 #include "analyzer/kinds.h"
 #include "analyzer/naming.h"
 
-/* What of a connection's life decides its kind. */
+/* What of a handle's life decides its kind. */
 static enum kind_id kind_of(const struct record_slot *slot)
 {
 	if (slot->kind == HANDLE_CANCEL)
 		return KIND_LEAKED_CANCEL;
+	if (slot->kind == HANDLE_LEASE)
+		return KIND_LEAKED_LEASE;
 	if (slot->state == SLOT_ESTABLISHED ||
 	    slot->flags & SLOT_EVER_ESTABLISHED)
 		return KIND_LEAKED_CONNECTION;
 	if (slot->state == SLOT_FAILED)
 		return KIND_UNFINISHED_FAILED_CONNECT;
 	return KIND_ABANDONED_ASYNC_CONNECT;
-}
-
-static const char *known(struct arena *arena, const struct reader *reader,
-			 uint32_t string)
-{
-	const char *text = reader_string(reader, string);
-
-	return text && *text ? arena_strdup(arena, text) : NULL;
 }
 
 /* Other threads may go on to acquire when the end has begun. */
@@ -38,12 +32,11 @@ static double age_s(uint64_t ended_ns, uint64_t acquired_ns)
 				      : 0;
 }
 
-void judge_fill_handle(struct arena *arena, const struct reader *reader,
+void judge_fill_handle(struct arena *arena, const struct pools *pools,
 		       const struct record_slot *slot,
 		       const struct process *process, struct report_handle *out)
 {
-	const struct record_header *header = reader_header(reader);
-	struct record_server server;
+	const struct record_header *header = reader_header(pools->reader);
 
 	memset(out, 0, sizeof(*out));
 	out->pid = header->pid;
@@ -51,17 +44,14 @@ void judge_fill_handle(struct arena *arena, const struct reader *reader,
 	out->tid = slot->tid;
 	out->thread_died =
 		process && process->died_in && process->died_in == slot->tid;
-	out->backend_pid = slot->backend_pid;
 	out->acquired_at = header->started_ns + slot->acquired_ns;
-	out->age_s = NAN;
+	out->age_s = out->use.idle_s = NAN;
 	if (process && process->ended_ns)
 		out->age_s = age_s(process->ended_ns, out->acquired_at);
-	if (!reader_server(reader, slot->server, &server))
-		return;
-	out->host = known(arena, reader, server.host);
-	out->port = known(arena, reader, server.port);
-	out->dbname = known(arena, reader, server.dbname);
-	out->user = known(arena, reader, server.user);
+	out->pool = pools_name(pools, slot->pool);
+	out->pooled =
+		slot->kind == HANDLE_CONNECTION && slot->flags & SLOT_POOLED;
+	judge_fill_backend(arena, pools->reader, slot, out);
 }
 
 /* By whom does not matter: its process no longer could. */
@@ -106,7 +96,8 @@ static void add_handle(struct report *r, const struct gate *gate,
 	struct report_handle handle;
 	struct record_scan scan;
 
-	judge_fill_handle(&r->arena, classes->reader, slot, process, &handle);
+	judge_fill_handle(&r->arena, classes->pools, slot, process, &handle);
+	judge_fill_use(&r->arena, classes, number, slot, &handle);
 	if (classes_scan(classes, number, slot, &scan))
 		handle.held_by = holders_say(places->symbols, &r->arena,
 					     classes->reader, &scan);
@@ -115,23 +106,40 @@ static void add_handle(struct report *r, const struct gate *gate,
 			  &handle);
 }
 
+/* Only what counts: of some pools nobody knows whether they are any. */
+static bool is_out(const struct pools *pools, uint32_t number,
+		   struct record_slot *ret)
+{
+	return reader_slot(pools->reader, number, ret) &&
+	       ret->state != SLOT_FREE && pools_counts_slot(pools, ret);
+}
+
+static void add_sums(struct places *places, const struct pools *pools)
+{
+	const uint32_t count = reader_count(pools->reader, RECORD_SITES);
+	struct record_site site;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (reader_site(pools->reader, i, &site) &&
+		    pools_counts_site(pools, &site))
+			places_add_counts(places, pools->reader, i);
+}
+
 static void add_record(struct report *r, const struct gate *gate,
-		       struct places *places,
-		       const struct evidence_record *record,
+		       struct places *places, const struct pools *pools,
 		       const struct process *process,
 		       const struct handovers *handovers)
 {
-	const struct reader *reader = record->reader;
+	const struct reader *reader = pools->reader;
 	struct classes classes;
 	struct record_slot slot;
 
-	classes_find(&classes, &r->arena, reader, process);
-	for (uint32_t i = 0; i < reader_count(reader, RECORD_SITES); i++)
-		places_add_counts(places, reader, i);
+	classes_find(&classes, &r->arena, pools, process);
+	add_sums(places, pools);
 	if (is_over(r, process))
 		return;
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
-		if (!reader_slot(reader, i, &slot) || slot.state == SLOT_FREE)
+		if (!is_out(pools, i, &slot))
 			continue;
 		if (judge_is_handed_over(handovers, reader, i))
 			add_release(r, places_find(places, reader, slot.site));
@@ -185,15 +193,20 @@ static void add_sites(struct report *r, const struct places *places)
 		struct report_site *site = &r->sites[r->site_count];
 
 		if (place->kind == HANDLE_CANCEL || place == places->nowhere ||
-		    !place->acquired)
+		    !(place->acquired || place->failed))
 			continue;
 		site->stack = place->stack;
+		site->leases = place->kind == HANDLE_LEASE;
 		site->acquired = place->acquired;
 		site->released = place->released;
 		site->open = place->open;
 		site->p50_s = place_hold_s(place, 0.5);
 		site->p99_s = place_hold_s(place, 0.99);
 		site->max_s = place_hold_s(place, 1);
+		site->waits = place->waits;
+		site->failures = place->failed;
+		site->wait_s = (double)place->wait_ns / 1e9;
+		site->longest_wait_s = (double)place->longest_wait_ns / 1e9;
 		r->site_count++;
 	}
 	if (r->site_count)
@@ -249,20 +262,22 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	struct unwatched_list unwatched;
 	struct handovers handovers;
 	struct processes processes;
+	struct pools *pools = pools_of_all(&r->arena, e);
 	struct places places;
 
 	unwatched_find(&unwatched, e);
 	processes_find(&processes, e, &unwatched);
 	places_init(&places, &r->arena, symbols);
-	judge_misuses(r, &places, e, &processes, &handovers);
+	judge_misuses(r, &places, e, pools, &processes, &handovers);
 	for (size_t i = 0; i < e->record_count; i++) {
 		add_totals(&r->totals, reader_header(e->records[i].reader));
-		add_record(r, gate, &places, &e->records[i],
+		add_record(r, gate, &places, &pools[i],
 			   processes_of(&processes, &e->records[i]),
 			   &handovers);
 	}
 	judge_findings(r, &places, e, gate);
 	add_sites(r, &places);
+	judge_pools(r, e, pools);
 	add_processes(r, &processes);
 	judge_gaps(r, e, &unwatched, could_not);
 	note_unused(r, gate);

@@ -13,6 +13,7 @@
 #include "analyzer/evidence.h"
 #include "analyzer/gate.h"
 #include "analyzer/places.h"
+#include "analyzer/pools.h"
 #include "analyzer/processes.h"
 #include "analyzer/report.h"
 #include "analyzer/unwatched.h"
@@ -24,11 +25,33 @@
 void judge(struct report *report, const struct evidence *evidence,
 	   const struct gate *gate, const char *could_not);
 
-/* A slot as a handle; `process` may be NULL. */
-void judge_fill_handle(struct arena *arena, const struct reader *reader,
+/*
+ * A slot as a handle, but for what a connection lends a lease; `process` may be
+ * NULL.
+ */
+void judge_fill_handle(struct arena *arena, const struct pools *pools,
 		       const struct record_slot *slot,
 		       const struct process *process,
 		       struct report_handle *out);
+
+/*
+ * judge_leases.c: what was last heard of a handle that is out and has the slot
+ * `number`; and of a lease what connection it is, and who has it.
+ */
+void judge_fill_use(struct arena *arena, const struct classes *classes,
+		    uint32_t number, const struct record_slot *slot,
+		    struct report_handle *out);
+/* Which backend, of what server: of a connection. */
+void judge_fill_backend(struct arena *arena, const struct reader *reader,
+			const struct record_slot *slot,
+			struct report_handle *out);
+/* The words of record_slot.doing. */
+void judge_fill_doing(struct report_use *use, uint32_t doing);
+const char *judge_sqlstate(struct arena *arena, uint32_t error);
+
+/* judge_pools.c: the pools of all processes, and the sums of their leases. */
+void judge_pools(struct report *report, const struct evidence *evidence,
+		 const struct pools *pools);
 
 /*
  * Slots whose handles are not out, though their process has ended with them: a
@@ -44,7 +67,7 @@ struct handovers {
 
 /* judge_misuse.c: what was done wrong with handles, whoever did it. */
 void judge_misuses(struct report *report, struct places *places,
-		   const struct evidence *evidence,
+		   const struct evidence *evidence, const struct pools *pools,
 		   const struct processes *processes,
 		   struct handovers *ret_handovers);
 bool judge_is_handed_over(const struct handovers *handovers,

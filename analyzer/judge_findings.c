@@ -48,6 +48,20 @@ static void add_misuses(struct report *r, const struct place_group *group,
 		};
 }
 
+/*
+ * What a pool keeps until the end is its business: that something holds it, or
+ * that nobody could look, is no news.
+ */
+static bool are_in_pools(const struct place_group *group, enum class_id class)
+{
+	if (class != CLASS_HELD && class != CLASS_UNDECIDED)
+		return false;
+	for (size_t i = 0; i < group->handle_count; i++)
+		if (!group->handles[i].pooled)
+			return false;
+	return true;
+}
+
 /* `class` is CLASSES for a kind that has none. */
 static void add_finding(struct report *r, const struct gate *gate,
 			struct place *place, enum kind_id kind,
@@ -62,6 +76,7 @@ static void add_finding(struct report *r, const struct gate *gate,
 	f->class = class < CLASSES ? class_row(class)->name : NULL;
 	f->gates = gate_fails(gate, f->kind, f->class);
 	f->count = group->count;
+	f->in_pools = !f->gates && are_in_pools(group, class);
 	for (size_t i = 0; i < group->handle_count; i++)
 		f->thread_died += group->handles[i].thread_died;
 	f->function = acquired_by(place);
@@ -140,9 +155,12 @@ static void tell_apart(struct report *r)
 		r->findings[i].fingerprint = own[i];
 }
 
-static bool is_by_design(const struct report_finding *f)
+/* What nobody has to look at comes last. */
+static int rank(const struct report_finding *f)
 {
-	return class_find(f->class) == CLASS_BY_DESIGN;
+	if (class_find(f->class) == CLASS_BY_DESIGN)
+		return 2;
+	return f->in_pools;
 }
 
 static int worse(const void *a, const void *b)
@@ -151,8 +169,8 @@ static int worse(const void *a, const void *b)
 
 	if (x->gates != y->gates)
 		return x->gates ? -1 : 1;
-	if (is_by_design(x) != is_by_design(y))
-		return is_by_design(x) ? 1 : -1;
+	if (rank(x) != rank(y))
+		return rank(x) - rank(y);
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
 	return strcmp(x->fingerprint, y->fingerprint);

@@ -17,6 +17,8 @@ static const char *const losses[LOSS_KINDS] = {
 	[LOSS_PROCESS] = "children's records",
 	[LOSS_EVENT] = "things done wrong",
 	[LOSS_SCAN] = "holders of handles",
+	[LOSS_POOL] = "acquires and releases of pools",
+	[LOSS_HOLD] = "long holds, errors, or who had a pool that ran dry",
 };
 
 void judge_add_incomplete(struct report *r, enum report_reason reason,

@@ -16,17 +16,24 @@ static const struct {
 	{ EVENT_FORKED_FINISH, KIND_FORKED_FINISH },
 	{ EVENT_HEIR_FINISH,
 	  KIND_FORKED_FINISH }, /* if it was not handed over */
+	{ EVENT_DOUBLE_FINISH, KIND_DOUBLE_FINISH },
+	{ EVENT_DOUBLE_RELEASE, KIND_DOUBLE_RELEASE },
+	{ EVENT_UNKNOWN_RELEASE, KIND_UNKNOWN_RELEASE },
+	{ EVENT_USE_AFTER_RELEASE, KIND_USE_AFTER_RELEASE },
+	{ EVENT_FINISHED_WHILE_LEASED, KIND_FINISHED_WHILE_LEASED },
+	{ EVENT_RELEASED_IN_TRANSACTION, KIND_RELEASED_IN_TRANSACTION },
+	{ EVENT_RELEASED_UNDRAINED, KIND_RELEASED_UNDRAINED },
 };
 
-/* One event, by the process of `reader`. */
+/* One event, by the process whose pools these are. */
 struct misuse {
 	struct record_event event;
-	const struct reader *reader;
+	const struct pools *by;
 	const struct process *process;
-	const struct evidence_record *owner; /* NULL: its record is missing */
-	enum kind_id kind;		     /* KINDS: of a newer version */
-	struct record_slot slot; /* of the handle in the owner's record ... */
-	uint32_t slot_number;	 /* ... or RECORD_NONE */
+	const struct pools *owner; /* NULL: its record is missing */
+	enum kind_id kind;	   /* KINDS: of a newer version */
+	struct record_slot slot;   /* of the handle in the owner's record ... */
+	uint32_t slot_number;	   /* ... or RECORD_NONE */
 };
 
 static enum kind_id kind_of(const struct record_event *event)
@@ -37,16 +44,20 @@ static enum kind_id kind_of(const struct record_event *event)
 	return KINDS;
 }
 
-static const struct evidence_record *owner_of(const struct evidence *e,
-					      const struct record_event *event)
+/* Whoever says nothing of it means himself. */
+static const struct pools *owner_of(const struct misuse *m,
+				    const struct evidence *e,
+				    const struct pools *all)
 {
+	if (!m->event.owner_pid)
+		return m->by;
 	for (size_t i = 0; i < e->record_count; i++) {
 		const struct record_header *header =
 			reader_header(e->records[i].reader);
 
-		if (header->started_mono == event->owner_began &&
-		    header->pid == event->owner_pid)
-			return &e->records[i];
+		if (header->started_mono == m->event.owner_began &&
+		    header->pid == m->event.owner_pid)
+			return &all[i];
 	}
 	return NULL;
 }
@@ -58,7 +69,7 @@ static const struct evidence_record *owner_of(const struct evidence *e,
 static void find_slot(struct misuse *m)
 {
 	const struct reader *owner = m->owner->reader;
-	const uint64_t when = reader_header(m->reader)->started_mono +
+	const uint64_t when = reader_header(m->by->reader)->started_mono +
 			      m->event.when_ns -
 			      reader_header(owner)->started_mono;
 	struct record_slot slot;
@@ -76,11 +87,13 @@ static void find_slot(struct misuse *m)
 	}
 }
 
-static void look_at(struct misuse *m, const struct evidence *e)
+static void look_at(struct misuse *m, const struct evidence *e,
+		    const struct pools *all)
 {
-	m->owner = owner_of(e, &m->event);
+	m->owner = owner_of(m, e, all);
 	m->kind = kind_of(&m->event);
-	m->slot = (struct record_slot){ .server = RECORD_NONE };
+	m->slot = (struct record_slot){ .server = RECORD_NONE,
+					.pool = RECORD_NONE };
 	m->slot_number = RECORD_NONE;
 	if (m->owner)
 		find_slot(m);
@@ -127,11 +140,13 @@ static void add_handover(struct arena *arena, struct handovers *h,
 static void fill_handle(struct arena *arena, const struct misuse *m,
 			struct report_handle *out)
 {
-	const struct record_header *header = reader_header(m->reader);
+	const struct record_header *header = reader_header(m->by->reader);
 	const uint64_t now = header->started_ns + m->event.when_ns;
 
-	judge_fill_handle(arena, m->owner ? m->owner->reader : m->reader,
-			  &m->slot, NULL, out);
+	judge_fill_handle(arena, m->owner ? m->owner : m->by, &m->slot, NULL,
+			  out);
+	if (m->event.pool != RECORD_NONE)
+		out->pool = pools_name(m->by, m->event.pool);
 	if (m->slot_number == RECORD_NONE)
 		out->acquired_at = 0;
 	else if (now > out->acquired_at)
@@ -144,7 +159,8 @@ static void fill_handle(struct arena *arena, const struct misuse *m,
 static void add_misuse(struct report *r, struct places *places,
 		       const struct misuse *m)
 {
-	struct place *where = places_find(places, m->reader, m->event.stack);
+	struct place *where =
+		places_find(places, m->by->reader, m->event.stack);
 	struct place *place = where;
 	struct report_handle handle;
 
@@ -172,17 +188,17 @@ static void add_unknown(struct report *r, const struct reader *reader,
 }
 
 static void add_record(struct report *r, struct places *places,
-		       const struct evidence *e,
-		       const struct evidence_record *record,
-		       const struct process *process, struct handovers *h)
+		       const struct evidence *e, const struct pools *all,
+		       struct misuse m, struct handovers *h)
 {
-	struct misuse m = { .reader = record->reader, .process = process };
 	unsigned unknown = 0;
 
-	for (uint32_t i = 0; i < reader_count(m.reader, RECORD_EVENTS); i++) {
-		if (!reader_event(m.reader, i, &m.event))
+	for (uint32_t i = 0; i < reader_count(m.by->reader, RECORD_EVENTS);
+	     i++) {
+		if (!reader_event(m.by->reader, i, &m.event) ||
+		    !pools_counts(m.by, m.event.pool))
 			continue;
-		look_at(&m, e);
+		look_at(&m, e, all);
 		if (m.kind == KINDS)
 			unknown++;
 		else if (is_handover(&m, h))
@@ -190,16 +206,20 @@ static void add_record(struct report *r, struct places *places,
 		else if (!is_harmless(&m))
 			add_misuse(r, places, &m);
 	}
-	add_unknown(r, m.reader, unknown);
+	add_unknown(r, m.by->reader, unknown);
 }
 
 void judge_misuses(struct report *r, struct places *places,
-		   const struct evidence *e, const struct processes *processes,
+		   const struct evidence *e, const struct pools *pools,
+		   const struct processes *processes,
 		   struct handovers *ret_handovers)
 {
 	*ret_handovers = (struct handovers){ .count = 0 };
 	for (size_t i = 0; i < e->record_count; i++)
-		add_record(r, places, e, &e->records[i],
-			   processes_of(processes, &e->records[i]),
-			   ret_handovers);
+		add_record(
+			r, places, e, pools,
+			(struct misuse){ .by = &pools[i],
+					 .process = processes_of(
+						 processes, &e->records[i]) },
+			ret_handovers);
 }

@@ -2,7 +2,7 @@
 /* Why nothing, or less than might be, was called lost. */
 #include "analyzer/judge.h"
 
-/* How many handles of a process the search left open. */
+/* How many handles of a process the search left open; it seeks no lease. */
 struct open_questions {
 	unsigned undecided, maybe;
 };
@@ -15,7 +15,7 @@ static struct open_questions count(const struct classes *c)
 
 	for (uint32_t i = 0; i < c->slot_count; i++) {
 		if (!reader_slot(c->reader, i, &slot) ||
-		    slot.state == SLOT_FREE)
+		    slot.state == SLOT_FREE || slot.kind == HANDLE_LEASE)
 			continue;
 		if (!classes_scan(c, i, &slot, &scan) ||
 		    scan.answer == ANSWER_NONE)

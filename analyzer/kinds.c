@@ -10,7 +10,7 @@ static const struct kind kinds[KINDS] = {
 };
 
 static const struct class classes[CLASSES] = {
-#define CLASS(id, name, gates, words) { name, gates, words },
+#define CLASS(id, name, gates, words, leases) { name, gates, words, leases },
 #include "analyzer/kinds.def"
 };
 

@@ -17,7 +17,7 @@ enum kind_id {
 };
 
 enum class_id {
-#define CLASS(id, name, gates, words) CLASS_##id,
+#define CLASS(id, name, gates, words, leases) CLASS_##id,
 #include "analyzer/kinds.def"
 	CLASSES
 };
@@ -42,7 +42,7 @@ struct class
 {
 	const char *name;
 	bool gates;
-	const char *words;
+	const char *words, *lease_words;
 };
 
 const struct kind *kind_row(enum kind_id id);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/places.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "analyzer/naming.h"
+#include "analyzer/shares.h"
 
 #define BUCKETS 1024u
 
@@ -173,6 +173,11 @@ void places_add_counts(struct places *p, const struct reader *reader,
 	place = places_find(p, reader, number);
 	place->acquired += site.acquired;
 	place->released += site.released;
+	place->waits += site.waits;
+	place->failed += site.failed;
+	place->wait_ns += site.wait_ns;
+	if (site.longest_wait_ns > place->longest_wait_ns)
+		place->longest_wait_ns = site.longest_wait_ns;
 	for (unsigned i = 0; i < RECORD_HOLD_BUCKETS; i++)
 		place->hold_us[i] += site.hold_us[i];
 	if (site.longest_ns > place->longest_ns)
@@ -233,18 +238,5 @@ struct place **places_all(const struct places *p)
 
 double place_hold_s(const struct place *place, double share)
 {
-	const double longest = (double)place->longest_ns / 1e9;
-	uint64_t total = 0, below = 0;
-	double bound = 1e-6;
-
-	for (unsigned i = 0; i < RECORD_HOLD_BUCKETS; i++)
-		total += place->hold_us[i];
-	if (!total)
-		return NAN;
-	for (unsigned i = 0; i < RECORD_HOLD_BUCKETS; i++, bound *= 2) {
-		below += place->hold_us[i];
-		if ((double)below >= share * (double)total)
-			break;
-	}
-	return bound < longest ? bound : longest;
+	return shares_s(place->hold_us, place->longest_ns, share);
 }

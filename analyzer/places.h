@@ -41,7 +41,8 @@ struct place {
 	enum record_handle_kind kind;
 	uint64_t acquired, released, open;
 	uint64_t hold_us[RECORD_HOLD_BUCKETS], longest_ns;
-	struct place_group groups[KINDS][CLASSES + 1]; /* [CLASSES]: none */
+	uint64_t waits, failed, wait_ns, longest_wait_ns; /* of leases */
+	struct place_group groups[KINDS][CLASSES + 1];	  /* [CLASSES]: none */
 };
 
 struct places {
@@ -59,7 +60,7 @@ void places_init(struct places *p, struct arena *arena,
 struct place *places_find(struct places *p, const struct reader *reader,
 			  uint32_t site);
 
-/* Adds what a record says of a site: its counters and its holds. */
+/* Adds what a record says of a site: its counters, its holds and waits. */
 void places_add_counts(struct places *p, const struct reader *reader,
 		       uint32_t site);
 

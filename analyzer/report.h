@@ -52,14 +52,25 @@ struct report_stack {
 	bool broken; /* unwinding could not go on */
 };
 
+/* What a connection is in the middle of, and what was last heard of it. */
+struct report_use {
+	bool in_query;		 /* a call that queries is under way */
+	bool listens, copies;	 /* LISTEN; COPY, or replication */
+	const char *transaction; /* "idle", "active", "open", "failed" */
+	const char *sqlstate;	 /* of its last error */
+	double idle_s;		 /* since its last query call; NAN: none */
+};
+
 struct report_handle {
 	int pid, tid, backend_pid;
 	size_t process; /* which of the report's; beyond them: unknown */
 	const char *host, *port, *dbname, *user;
 	const char *pool, *held_by;
 	bool thread_died;     /* it was the one that did, and acquired this */
+	bool pooled;	      /* a connection that a pool keeps */
 	uint64_t acquired_at; /* nanoseconds since the epoch */
 	double age_s;	      /* when its process ended; NAN if unknown */
+	struct report_use use;
 };
 
 /* Where a handle was misused: the function called, and the stack. */
@@ -82,12 +93,30 @@ struct report_finding {
 	size_t handle_count;	       /* at most REPORT_MAX_HANDLES */
 	struct report_misuse *misused_at;
 	size_t misused_count; /* 0: it is a leak, or nobody knows */
+	bool in_pools;	      /* connections that pools keep, and no leak */
 };
 
 struct report_site {
 	struct report_stack stack;
+	bool leases; /* acquired there; else connections */
 	uint64_t acquired, released, open;
 	double p50_s, p99_s, max_s; /* of the released; NAN if none */
+	uint64_t waits, failures;   /* of leases; failures are not acquired */
+	double wait_s, longest_wait_s;
+};
+
+struct report_pool {
+	int pid;
+	const char *name; /* the function that acquires from it */
+	const char *rule; /* as a line; NULL: the program told us itself */
+	uint64_t capacity;
+	uint64_t used, peak_used, peak_demand; /* demand: used and waiting */
+	uint64_t attempts, acquires, releases;
+	uint64_t nothing, errors, exceptions; /* how acquires failed */
+	uint64_t waits;
+	double wait_s, wait_p95_s, longest_wait_s; /* p95: NAN if unknown */
+	double connect_s; /* spent connecting, inside of acquires */
+	uint64_t nested, by_others, most_by_one;
 };
 
 struct report_process {
@@ -125,14 +154,17 @@ struct report {
 	struct report_note *notes;
 	size_t note_count;
 	struct report_totals totals;
-	struct report_finding *findings; /* the worst first, by-design last */
+	struct report_finding *findings; /* the worst first; last what pools
+					    keep, and what is by design */
 	size_t finding_count;
 	struct report_site *sites; /* most open first */
 	size_t site_count;
+	struct report_pool *pools; /* failing and waiting ones first */
+	size_t pool_count;
 	struct report_process *processes;
 	size_t process_count;
 	uint64_t suppressed; /* handles, by --suppress: all by-design */
-	const char *kept; /* the folder, if it is kept; or NULL */
+	const char *kept;    /* the folder, if it is kept; or NULL */
 };
 
 const char *report_reason_name(enum report_reason reason);

@@ -6,6 +6,7 @@
 #include "analyzer/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -56,11 +57,35 @@ const char *text_time(const struct text *t, uint64_t ns)
 	return arena_strdup(t->arena, shown);
 }
 
+const char *text_duration(const struct text *t, double seconds)
+{
+	const double most = 1e12; /* what does not fit must not be cast */
+	const uint64_t ms =
+		(uint64_t)((seconds < most ? seconds : most) * 1000 + 0.5);
+	const uint64_t whole = (ms + 500) / 1000;
+	const uint64_t minutes = whole / 60, hours = minutes / 60;
+
+	if (ms < 1000)
+		return arena_printf(t->arena, "%d ms", (int)ms);
+	if (!minutes)
+		return arena_printf(t->arena, "%d.%d s", (int)(ms / 1000),
+				    (int)(ms % 1000 / 100));
+	if (!hours)
+		return arena_printf(t->arena, "%d min %d s", (int)minutes,
+				    (int)(whole % 60));
+	if (hours < 48)
+		return arena_printf(t->arena, "%d h %d min", (int)hours,
+				    (int)(minutes % 60));
+	return arena_printf(t->arena, "%" PRIu64 " d %d h", hours / 24,
+			    (int)(hours % 24));
+}
+
 size_t text_listed(const struct report *report)
 {
 	size_t count = 0;
 
 	while (count < report->finding_count &&
+	       !report->findings[count].in_pools &&
 	       class_find(report->findings[count].class) != CLASS_BY_DESIGN)
 		count++;
 	return count;
@@ -167,6 +192,7 @@ static void write_report(const struct text *t)
 	for (size_t i = 0; i < text_listed(report); i++)
 		text_finding(t, i);
 	text_nameless(t);
+	text_pools(t);
 	for (int i = 0; i < REASONS; i++)
 		write_incomplete(t, (enum report_reason)i);
 	if (report->status != REPORT_CLEAN || text_listed(report))

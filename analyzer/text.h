@@ -46,8 +46,8 @@ const char *text_path(const struct text *t, const char *path);
 const char *text_time(const struct text *t, uint64_t ns);
 
 /*
- * The first so many findings have a block; what is by design comes behind them,
- * and is counted in the last lines alone.
+ * The first so many findings have a block; what pools keep and what is by
+ * design comes behind them, and is counted in the last lines alone.
  */
 size_t text_listed(const struct report *report);
 
@@ -64,6 +64,19 @@ void text_nameless(const struct text *t);
 
 /* The first finding with the same stack as finding `index`. */
 size_t text_same_stack(const struct report *report, size_t index);
+
+/* A line for each pool. */
+void text_pools(const struct text *t);
+
+/* The most significant two units, rounded: "35 min 2 s". */
+const char *text_duration(const struct text *t, double seconds);
+
+/*
+ * "first; b; c", each clause on one line if it can be; what is NULL is left
+ * out. Writes no newline at the end.
+ */
+void text_clauses(const struct text *t, const char *first,
+		  const char *const *rest, size_t count);
 
 /* The last lines of the report: its status, counts, and where records are. */
 void text_summary(const struct text *t);

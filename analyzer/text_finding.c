@@ -16,6 +16,7 @@
 #define PROCESSES_MAX 3
 #define BACKENDS_MAX  8
 #define HOLDERS_MAX   3
+#define POOLS_MAX     3
 
 /* What the handles of a finding have, each once, in order. */
 struct distinct {
@@ -129,30 +130,6 @@ static const char *of_dead_thread(const struct text *t,
 			    finding->thread_died);
 }
 
-/* The most significant two units, rounded. */
-static const char *duration(const struct text *t, double seconds)
-{
-	const double most = 1e12; /* what does not fit must not be cast */
-	const uint64_t ms =
-		(uint64_t)((seconds < most ? seconds : most) * 1000 + 0.5);
-	const uint64_t whole = (ms + 500) / 1000;
-	const uint64_t minutes = whole / 60, hours = minutes / 60;
-
-	if (ms < 1000)
-		return arena_printf(t->arena, "%d ms", (int)ms);
-	if (!minutes)
-		return arena_printf(t->arena, "%d.%d s", (int)(ms / 1000),
-				    (int)(ms % 1000 / 100));
-	if (!hours)
-		return arena_printf(t->arena, "%d min %d s", (int)minutes,
-				    (int)(whole % 60));
-	if (hours < 48)
-		return arena_printf(t->arena, "%d h %d min", (int)hours,
-				    (int)(minutes % 60));
-	return arena_printf(t->arena, "%" PRIu64 " d %d h", hours / 24,
-			    (int)(hours % 24));
-}
-
 static const char *acquired(const struct text *t,
 			    const struct report_handle *handle)
 {
@@ -161,7 +138,7 @@ static const char *acquired(const struct text *t,
 	if (!time || !isfinite(handle->age_s) || handle->age_s < 0)
 		return time;
 	return arena_printf(t->arena, "%s, out for %s", time,
-			    duration(t, handle->age_s));
+			    text_duration(t, handle->age_s));
 }
 
 /* The newest is only known if all handles are listed. */
@@ -242,7 +219,7 @@ static void write_handles(const struct text *t,
 			  const struct report_finding *finding)
 {
 	struct distinct servers = { .count = 0 }, processes = { .count = 0 };
-	struct distinct backends = { .count = 0 };
+	struct distinct backends = { .count = 0 }, pools = { .count = 0 };
 	const bool all = finding->handle_count == finding->count;
 	const char *pids;
 
@@ -251,6 +228,7 @@ static void write_handles(const struct text *t,
 
 		distinct_add(&servers, server_of(t, handle));
 		distinct_add(&processes, process_of(t, handle));
+		distinct_add(&pools, text_safe(t, handle->pool, NULL));
 		if (handle->backend_pid)
 			distinct_add(&backends,
 				     arena_printf(t->arena, "%d",
@@ -262,6 +240,7 @@ static void write_handles(const struct text *t,
 				    backends.count - BACKENDS_MAX,
 				    all ? "" : " at least");
 	write_holders(t, finding);
+	write_value(t, "pool", distinct_count(t, &pools, POOLS_MAX, all));
 	write_value(t, "server", distinct_count(t, &servers, SERVERS_MAX, all));
 	write_value(t, "backend", pids);
 	write_times(t, finding);
@@ -298,19 +277,31 @@ static const char *item_of(const struct text *t,
 						       : " (does not gate)");
 }
 
+static const char *explain(const struct report_finding *finding)
+{
+	const enum class_id id = class_find(finding->class);
+	const enum kind_id kind = kind_find(finding->kind);
+
+	if (id == CLASSES)
+		return NULL;
+	return kind != KINDS && kind_row(kind)->whole == WHOLE_LEASES
+		       ? class_row(id)->lease_words
+		       : class_row(id)->words;
+}
+
 /* A class is explained where it is met first. */
 static const char *class_words(const struct text *t, size_t index)
 {
 	const struct report_finding *findings = t->report->findings;
-	const enum class_id id = class_find(findings[index].class);
+	const char *words = explain(&findings[index]);
 
-	if (id == CLASSES)
-		return NULL;
-	for (size_t i = 0; i < index; i++)
-		if (class_find(findings[i].class) == id)
+	for (size_t i = 0; words && i < index; i++)
+		if (explain(&findings[i]) == words &&
+		    !strcmp(findings[i].class, findings[index].class))
 			return NULL;
-	return arena_printf(t->arena, "%s: %s", class_row(id)->name,
-			    class_row(id)->words);
+	return words ? arena_printf(t->arena, "%s: %s", findings[index].class,
+				    words)
+		     : NULL;
 }
 
 static void write_line(const struct text *t, const char *line)

@@ -107,35 +107,53 @@ static const char *processes(const struct text *t)
 			    watched == 1 ? "" : "es");
 }
 
-/* Of an incomplete run nobody can say more than what was seen. */
-static const char *good_counts(const struct text *t)
+/*
+ * "20 connections acquired, all finished".  Of an incomplete run nobody can say
+ * more than what was seen.
+ */
+static const char *good_connections(const struct text *t)
 {
-	const uint64_t count = t->report->totals.connects;
 	const struct report_totals *totals = &t->report->totals;
+	const uint64_t count = totals->connects;
 	const bool clean = t->report->status == REPORT_CLEAN;
 	const bool whole = !totals->open_at_end && !totals->lost;
-	const char *verb = clean ? "acquired" : "seen";
-	const char *counts, *failed = "";
+	const char *verb = clean ? "acquired" : "seen", *failed = "";
 
 	if (totals->failed_connects)
 		failed = arena_printf(t->arena, " (%" PRIu64 " failed)",
 				      totals->failed_connects);
+	if (!count)
+		return arena_printf(t->arena, "no connection %s", verb);
+	if (!whole)
+		return arena_printf(t->arena, "%" PRIu64 " connection%s seen%s",
+				    count, count == 1 ? "" : "s", failed);
+	if (count == 1)
+		return arena_printf(t->arena, "1 connection %s%s and finished",
+				    verb, failed);
+	return arena_printf(t->arena,
+			    "%" PRIu64 " connections %s%s, all finished", count,
+			    verb, failed);
+}
+
+/* "50 leases, all released" */
+static const char *good_leases(const struct text *t)
+{
+	const struct report_totals *totals = &t->report->totals;
+	const uint64_t count = totals->acquires;
 
 	if (!count)
-		counts = arena_printf(t->arena, "no connection %s", verb);
-	else if (!whole)
-		counts = arena_printf(t->arena,
-				      "%" PRIu64 " connection%s seen%s", count,
-				      count == 1 ? "" : "s", failed);
-	else if (count == 1)
-		counts =
-			arena_printf(t->arena, "1 connection %s%s and finished",
-				     verb, failed);
-	else
-		counts = arena_printf(t->arena,
-				      "%" PRIu64 " connections %s%s, "
-				      "all finished",
-				      count, verb, failed);
+		return NULL;
+	return arena_printf(t->arena, "%" PRIu64 " lease%s%s", count,
+			    count == 1 ? "" : "s",
+			    totals->leases_at_end || totals->lost ? ""
+			    : count == 1 ? " and released"
+					 : ", all released");
+}
+
+static const char *good_counts(const struct text *t)
+{
+	const char *counts = append(t, good_connections(t), good_leases(t));
+
 	return append(t, counts, processes(t));
 }
 
@@ -156,6 +174,21 @@ static const char *reasons(const struct text *t)
 	return names;
 }
 
+/* "20 left in pools": that is where they belong. */
+static const char *in_pools(const struct text *t)
+{
+	const struct report *report = t->report;
+	uint64_t count = 0;
+
+	for (size_t i = text_listed(report); i < report->finding_count; i++)
+		if (report->findings[i].in_pools)
+			count += report->findings[i].count;
+	if (!count)
+		return NULL;
+	return arena_printf(t->arena, "%" PRIu64 "%s in pools", count,
+			    report->viewed_ns ? "" : " left");
+}
+
 /* "3 kept by design, 1 of them suppressed" */
 static const char *by_design(const struct text *t)
 {
@@ -163,7 +196,8 @@ static const char *by_design(const struct text *t)
 	uint64_t kept = 0;
 
 	for (size_t i = text_listed(report); i < report->finding_count; i++)
-		kept += report->findings[i].count;
+		if (!report->findings[i].in_pools)
+			kept += report->findings[i].count;
 	if (!kept)
 		return NULL;
 	if (!report->suppressed)
@@ -245,6 +279,20 @@ static void write_clause(const struct text *t, const char *clause, size_t *at)
 	}
 }
 
+void text_clauses(const struct text *t, const char *first,
+		  const char *const *rest, size_t count)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!rest[i])
+			continue;
+		write_clause(t, arena_printf(t->arena, "%s;", first), &at);
+		first = rest[i];
+	}
+	write_clause(t, first, &at);
+}
+
 void text_summary(const struct text *t)
 {
 	const enum report_status status = t->report->status;
@@ -252,21 +300,14 @@ void text_summary(const struct text *t)
 		status == REPORT_FINDINGS || t->report->viewed_ns
 			? incomplete(t)
 			: NULL,
+		in_pools(t),
 		by_design(t),
 		notes(t),
 		records(t),
 	};
-	const char *clause = outcome(t);
-	size_t at = 0;
 
 	text_style(t, STYLE_BOLD);
-	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
-		if (!rest[i])
-			continue;
-		write_clause(t, arena_printf(t->arena, "%s;", clause), &at);
-		clause = rest[i];
-	}
-	write_clause(t, clause, &at);
+	text_clauses(t, outcome(t), rest, sizeof(rest) / sizeof(rest[0]));
 	text_style(t, STYLE_OFF);
 	fputc('\n', t->out);
 }

@@ -67,6 +67,7 @@ static void classify(void)
 {
 	struct record_slot at;
 	struct classes classes;
+	struct pools pools;
 	struct reader *reader;
 	const char *why = "";
 
@@ -79,7 +80,8 @@ static void classify(void)
 		acquired;
 	ck_assert_msg(!reader_open_memory(made.bytes, made.size, &reader, &why),
 		      "%s", why);
-	classes_find(&classes, &arena, reader, &process);
+	pools_find(&pools, &arena, reader);
+	classes_find(&classes, &arena, &pools, &process);
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
 		ck_assert(reader_slot(reader, i, &at));
 		found[i] = classes_of(&classes, i, &at, one_place);

@@ -88,10 +88,16 @@ static void ck_keys(const char *path, const char *expected)
 
 START_TEST(every_promised_key_is_there_in_its_order)
 {
-	struct report_site site = { .stack = made.findings[0].stack };
+	struct report_site sites[] = {
+		{ .stack = made.findings[0].stack },
+		{ .stack = made.findings[0].stack, .leases = true },
+	};
+	struct report_pool pool = { .name = "take" };
 
-	made.report.sites = &site;
-	made.report.site_count = 1;
+	made.report.sites = sites;
+	made.report.site_count = 2;
+	made.report.pools = &pool;
+	made.report.pool_count = 1;
 	made.gaps[0] = (struct report_incomplete){ REASON_LOST, "x", false };
 	made.notes[0] = (struct report_note){ 7, "/bin/sudo", "setuid" };
 	made.report.incomplete_count = made.report.note_count = 1;
@@ -111,8 +117,17 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"function file line module offset inlined language");
 	ck_keys("findings/0/handles/0",
 		"pid tid backend_pid host port dbname user pool held_by "
-		"acquired_at age_s thread_died");
-	ck_keys("sites/0", "site stack acquired released open hold_s");
+		"acquired_at age_s thread_died "
+		"idle_s in_query transaction last_error");
+	ck_keys("sites/0", "site stack acquired released open hold_s kind");
+	ck_keys("sites/1", "site stack acquired released open hold_s kind "
+			   "waits wait_s failures");
+	ck_keys("pools/0",
+		"name capacity peak_used peak_demand waits failures pid rule "
+		"used attempts acquires releases wait_s connect_s failed_by "
+		"nested released_by_other_thread most_by_one_thread");
+	ck_keys("pools/0/wait_s", "total p95 max");
+	ck_keys("pools/0/failed_by", "nothing error exception");
 	ck_keys("sites/0/site", "function file line module");
 	ck_keys("sites/0/hold_s", "p50 p99 max");
 	ck_keys("processes/0", "pid exe end died_in");

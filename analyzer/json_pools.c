@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools in the JSON report. */
+#include "analyzer/members.h"
+
+void member_use(struct json_writer *w, json_t *object,
+		const struct report_use *use)
+{
+	member_seconds(w, object, "idle_s", use->idle_s);
+	member_put(w, object, "in_query", json_boolean(use->in_query));
+	member_text(w, object, "transaction", use->transaction);
+	member_text(w, object, "last_error", use->sqlstate);
+}
+
+static json_t *waiting(struct json_writer *w, const struct report_pool *pool)
+{
+	json_t *object = json_object();
+
+	member_seconds(w, object, "total", pool->wait_s);
+	member_seconds(w, object, "p95", pool->wait_p95_s);
+	member_seconds(w, object, "max", pool->longest_wait_s);
+	return object;
+}
+
+/* How acquires failed. */
+static json_t *failed(struct json_writer *w, const struct report_pool *pool)
+{
+	json_t *object = json_object();
+
+	member_count(w, object, "nothing", pool->nothing);
+	member_count(w, object, "error", pool->errors);
+	member_count(w, object, "exception", pool->exceptions);
+	return object;
+}
+
+/* A capacity that nobody has told is null. */
+static void put_capacity(struct json_writer *w, json_t *object,
+			 uint64_t capacity)
+{
+	if (capacity)
+		member_count(w, object, "capacity", capacity);
+	else
+		member_put(w, object, "capacity", json_null());
+}
+
+static json_t *pool(struct json_writer *w, const struct report_pool *p)
+{
+	json_t *object = json_object();
+
+	member_text(w, object, "name", p->name);
+	put_capacity(w, object, p->capacity);
+	member_count(w, object, "peak_used", p->peak_used);
+	member_count(w, object, "peak_demand", p->peak_demand);
+	member_count(w, object, "waits", p->waits);
+	member_count(w, object, "failures",
+		     p->nothing + p->errors + p->exceptions);
+	member_known(w, object, "pid", p->pid);
+	member_text(w, object, "rule", p->rule);
+	member_count(w, object, "used", p->used);
+	member_count(w, object, "attempts", p->attempts);
+	member_count(w, object, "acquires", p->acquires);
+	member_count(w, object, "releases", p->releases);
+	member_put(w, object, "wait_s", waiting(w, p));
+	member_seconds(w, object, "connect_s", p->connect_s);
+	member_put(w, object, "failed_by", failed(w, p));
+	member_count(w, object, "nested", p->nested);
+	member_count(w, object, "released_by_other_thread", p->by_others);
+	member_count(w, object, "most_by_one_thread", p->most_by_one);
+	return object;
+}
+
+json_t *member_pools(struct json_writer *w, const struct report *report)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < report->pool_count; i++)
+		member_append(w, array, pool(w, &report->pools[i]));
+	return array;
+}

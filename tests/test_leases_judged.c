@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What analyzer/classes.h promises of leases, and what becomes of them in a
+ * report.  A test begins with one pool of a user's rule, a connection that it
+ * has opened, and one lease of that connection, which thread 12 acquired and
+ * used, in a process that called exit in thread 7.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "analyzer/judge.h"
+#include "tests/make_record.h"
+#include "tests/scratch.h"
+#include "tests/suites.h"
+
+#define SECOND	UINT64_C(1000000000)
+#define STARTED (UINT64_C(1700000000) * SECOND)
+#define ENDED	(100 * SECOND) /* since then */
+
+static struct arena arena;
+static struct evidence evidence;
+static struct report report;
+static struct gate gate;
+static struct make_record made;
+static struct record_pool pool;
+static struct record_slot lease, connection; /* the next to be added */
+static struct record_site counts;	     /* of the site of all leases */
+static uint32_t slots;			     /* added */
+static bool marked;			     /* the process said it would end */
+
+static void begin(void)
+{
+	const struct record_frame frame = { .kind = FRAME_NATIVE,
+					    .offset = 0x100 };
+	const char *error;
+
+	scratch_make();
+	arena_init(&arena);
+	arena_init(&report.arena);
+	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
+			 0);
+	make_init(&made);
+	made.header.pid = 7;
+	made.header.started_ns = STARTED;
+	pool = (struct record_pool){ .rule = RECORD_NONE,
+				     .function = make_string(&made, "take"),
+				     .first_bucket = RECORD_NONE };
+	lease = (struct record_slot){
+		.kind = HANDLE_LEASE,
+		.state = SLOT_ESTABLISHED,
+		.site = make_site(&made, "take", &frame, 1),
+		.server = RECORD_NONE,
+		.acquired_ns = 20 * SECOND,
+		.tid = 12,
+		.used_by = 12,
+		.used_at = 1,
+		.pool = 0,
+		.partner = RECORD_NONE,
+	};
+	connection = (struct record_slot){
+		.kind = HANDLE_CONNECTION,
+		.state = SLOT_ESTABLISHED,
+		.flags = SLOT_EVER_ESTABLISHED | SLOT_POOLED,
+		.site = make_site(&made, "PQconnectdb", &frame, 1),
+		.server = make_server(&made, "db1", "5432", "orders", "app"),
+		.acquired_ns = 10 * SECOND,
+		.backend_pid = 4242,
+		.tid = 12,
+		.used_by = 12,
+		.used_ns = 30 * SECOND,
+		.used_at = 1,
+		.doing = TRANSACTION_OPEN,
+		.pool = 0,
+	};
+	counts = (struct record_site){ .acquired = 1 };
+	marked = true;
+}
+
+static void end(void)
+{
+	evidence_release(&evidence);
+	arena_release(&report.arena);
+	arena_release(&arena);
+	scratch_remove();
+}
+
+/* A lease without a connection that is known. */
+static void add_lease(void)
+{
+	make_slot(&made, &lease);
+	slots++;
+	pool.sums[POOL_ACQUIRES]++;
+}
+
+/* A lease and its connection. */
+static void add(void)
+{
+	connection.partner = slots + 1;
+	lease.partner = make_slot(&made, &connection);
+	slots++;
+	add_lease();
+	lease.partner = RECORD_NONE;
+}
+
+static void judge_it(const char *end)
+{
+	const struct record_mark mark = { .kind = MARK_EXIT,
+					  .when_ns = ENDED,
+					  .tid = 7 };
+	const char *error = "";
+	struct record_site *site;
+	char log[200];
+
+	make_one(&made, RECORD_POOLS, &pool);
+	if (marked)
+		make_one(&made, RECORD_MARKS, &mark);
+	make_finish(&made);
+	site = make_element(&made, RECORD_SITES, lease.site);
+	site->kind = HANDLE_LEASE;
+	site->pool = 0;
+	site->acquired = counts.acquired;
+	site->released = counts.released;
+	site->longest_ns = counts.longest_ns;
+	site->failed = counts.failed;
+	site->waits = counts.waits;
+	make_save(&made, scratch_path("7-815-0.rec"));
+	make_release(&made);
+	snprintf(log, sizeof(log),
+		 "connleak 1\nimage 7 815 %llu /usr/bin/app\n"
+		 "end 7 %llu %s\n",
+		 (unsigned long long)STARTED - 5,
+		 (unsigned long long)(STARTED + ENDED), end);
+	scratch_write("run.log", log);
+	evidence_init(&evidence, &arena);
+	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
+	judge(&report, &evidence, &gate, NULL);
+}
+
+static const struct report_finding *finding(const char *kind)
+{
+	for (size_t i = 0; i < report.finding_count; i++)
+		if (!strcmp(report.findings[i].kind, kind))
+			return &report.findings[i];
+	return NULL;
+}
+
+static const struct report_handle *handle(void)
+{
+	ck_assert_ptr_nonnull(finding("leaked-lease"));
+	return finding("leaked-lease")->handles;
+}
+
+/* All of them have it. */
+static void ck_class(const char *class, const char *end)
+{
+	const struct report_finding *f;
+
+	judge_it(end);
+	f = finding("leaked-lease");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_str_eq(f->class, class);
+	ck_assert_uint_eq(f->count, pool.sums[POOL_ACQUIRES]);
+}
+
+/* held and undecided */
+
+START_TEST(a_lease_that_is_out_at_a_normal_end_is_held)
+{
+	add();
+	ck_class("held", "exit 0");
+	ck_assert(!finding("leaked-lease")->gates);
+	ck_assert_str_eq(handle()->held_by, "thread 12, still running");
+}
+END_TEST
+
+START_TEST(a_lease_that_is_out_when_it_is_killed_is_undecided)
+{
+	marked = false;
+	add();
+	ck_class("undecided", "signal 9");
+}
+END_TEST
+
+/* by-design */
+
+START_TEST(a_lease_that_is_marked_is_by_design)
+{
+	lease.flags = SLOT_BY_DESIGN | SLOT_OWNER_ENDED;
+	add();
+	ck_class("by-design", "exit 0");
+}
+END_TEST
+
+START_TEST(a_mark_on_its_connection_is_not_one_on_the_lease)
+{
+	connection.flags |= SLOT_BY_DESIGN;
+	add();
+	ck_class("held", "exit 0");
+}
+END_TEST
+
+START_TEST(a_lease_whose_connection_listens_is_by_design)
+{
+	connection.doing = TRANSACTION_IDLE | CONNECTION_LISTENS;
+	lease.flags = SLOT_OWNER_ENDED;
+	add();
+	ck_class("by-design", "signal 9");
+}
+END_TEST
+
+START_TEST(a_lease_whose_connection_copies_is_by_design)
+{
+	connection.doing = TRANSACTION_ACTIVE | CONNECTION_COPIES;
+	add();
+	ck_class("by-design", "exit 0");
+}
+END_TEST
+
+START_TEST(what_another_lease_of_the_connection_does_tells_nothing)
+{
+	connection.doing = TRANSACTION_IDLE | CONNECTION_LISTENS;
+	connection.partner = RECORD_NONE;
+	lease.partner = make_slot(&made, &connection);
+	add_lease(); /* which that connection knows nothing of */
+	ck_class("held", "exit 0");
+	ck_assert_int_eq(handle()->backend_pid, 0);
+}
+END_TEST
+
+/* lost */
+
+START_TEST(a_lease_whose_thread_has_ended_is_lost)
+{
+	lease.flags = SLOT_OWNER_ENDED;
+	add();
+	ck_class("lost", "exit 0");
+	ck_assert(finding("leaked-lease")->gates);
+	ck_assert_ptr_null(handle()->held_by);
+}
+END_TEST
+
+START_TEST(a_lease_whose_thread_has_ended_is_lost_after_a_kill_too)
+{
+	marked = false;
+	lease.flags = SLOT_OWNER_ENDED;
+	add();
+	ck_class("lost", "signal 9");
+}
+END_TEST
+
+START_TEST(a_lease_of_the_thread_that_called_exit_is_lost)
+{
+	lease.tid = lease.used_by = 7;
+	add_lease();
+	ck_class("lost", "exit 3");
+}
+END_TEST
+
+START_TEST(a_lease_belongs_to_who_used_it_last_not_to_who_acquired_it)
+{
+	lease.tid = 7;
+	lease.used_by = 12;
+	add();
+	ck_class("held", "exit 0");
+}
+END_TEST
+
+START_TEST(a_lease_of_the_main_thread_is_not_lost_if_that_did_not_end_it)
+{
+	marked = false;
+	lease.tid = lease.used_by = 7;
+	add();
+	ck_class("undecided", "signal 15");
+}
+END_TEST
+
+/* growing */
+
+/* Three of one site, the first of them used before the last was acquired. */
+static void add_three(void)
+{
+	for (uint64_t n = 1; n <= 3; n++) {
+		lease.acquired_ns = n * 10 * SECOND;
+		lease.used_at = connection.used_at = n;
+		connection.used_ns = lease.acquired_ns + SECOND;
+		add();
+	}
+	counts.acquired = 3;
+}
+
+START_TEST(leases_that_a_site_leaves_behind_are_growing)
+{
+	marked = false;
+	add_three();
+	ck_class("growing", "signal 9");
+	ck_assert(finding("leaked-lease")->gates);
+}
+END_TEST
+
+START_TEST(leases_that_nobody_has_used_are_not_growing)
+{
+	connection.used_ns = 0;
+	for (int n = 0; n < 3; n++)
+		add();
+	counts.acquired = 3;
+	ck_class("held", "exit 0");
+}
+END_TEST
+
+START_TEST(what_was_done_with_a_connection_before_its_lease_is_no_use_of_it)
+{
+	connection.used_ns = lease.acquired_ns - SECOND;
+	for (int n = 0; n < 3; n++)
+		add();
+	counts.acquired = 3;
+	ck_class("held", "exit 0");
+}
+END_TEST
+
+START_TEST(leases_whose_connection_is_unknown_count_as_used_when_acquired)
+{
+	for (uint64_t n = 1; n <= 3; n++) {
+		lease.used_at = n;
+		add_lease();
+	}
+	counts.acquired = 3;
+	ck_class("growing", "exit 0");
+}
+END_TEST
+
+START_TEST(leases_that_are_in_a_query_are_not_growing)
+{
+	connection.calls = 1;
+	add_three();
+	ck_class("held", "exit 0");
+}
+END_TEST
+
+START_TEST(leases_used_since_the_last_acquire_are_not_growing)
+{
+	connection.used_at = 3;
+	for (int n = 0; n < 3; n++)
+		add();
+	counts.acquired = 3;
+	ck_class("held", "exit 0");
+}
+END_TEST
+
+START_TEST(leases_no_longer_out_than_one_that_came_back_are_not_growing)
+{
+	counts.longest_ns = ENDED;
+	add_three();
+	ck_class("held", "exit 0");
+}
+END_TEST
+
+START_TEST(only_those_that_are_out_longer_than_any_are_growing)
+{
+	counts.longest_ns = 85 * SECOND; /* the first is out for 90 */
+	add_three();
+	judge_it("exit 0");
+	ck_assert_str_eq(report.findings[0].class, "growing");
+	ck_assert_uint_eq(report.findings[0].count, 1);
+	ck_assert_str_eq(report.findings[1].class, "held");
+	ck_assert_uint_eq(report.findings[1].count, 2);
+}
+END_TEST
+
+START_TEST(connections_of_a_pool_are_never_growing)
+{
+	connection.used_at = 0;
+	connection.partner = RECORD_NONE;
+	for (int n = 0; n < 5; n++)
+		make_slot(&made, &connection);
+	judge_it("signal 9");
+	ck_assert_uint_eq(report.finding_count, 1);
+	ck_assert_str_eq(report.findings[0].class, "undecided");
+	ck_assert(report.findings[0].in_pools);
+}
+END_TEST
+
+START_TEST(a_connection_of_no_pool_is_not_taken_for_one_of_a_pool)
+{
+	connection.flags &= ~(unsigned)SLOT_POOLED;
+	make_slot(&made, &connection);
+	judge_it("signal 9");
+	ck_assert(!report.findings[0].in_pools);
+}
+END_TEST
+
+/* What is said of them. */
+
+START_TEST(a_lease_has_what_is_known_of_its_connection)
+{
+	connection.error = record_sqlstate("40001");
+	add();
+	judge_it("exit 0");
+	ck_assert_int_eq(handle()->backend_pid, 4242);
+	ck_assert_str_eq(handle()->host, "db1");
+	ck_assert_str_eq(handle()->dbname, "orders");
+	ck_assert_str_eq(handle()->pool, "take");
+	ck_assert_str_eq(handle()->use.transaction, "open");
+	ck_assert_str_eq(handle()->use.sqlstate, "40001");
+	ck_assert(!handle()->use.in_query);
+	ck_assert_double_eq_tol(handle()->age_s, 80, 0.001);
+	ck_assert_double_eq_tol(handle()->use.idle_s, 70, 0.001);
+}
+END_TEST
+
+START_TEST(a_lease_whose_connection_is_unknown_says_nothing_of_it)
+{
+	add_lease();
+	judge_it("exit 0");
+	ck_assert_ptr_null(handle()->host);
+	ck_assert_ptr_null(handle()->use.transaction);
+	ck_assert(isnan(handle()->use.idle_s));
+}
+END_TEST
+
+START_TEST(a_site_of_leases_has_its_waits_and_failures)
+{
+	add();
+	counts = (struct record_site){
+		.acquired = 9, .released = 8, .failed = 3, .waits = 2
+	};
+	judge_it("exit 0");
+	ck_assert_uint_eq(report.site_count, 1);
+	ck_assert(report.sites[0].leases);
+	ck_assert_uint_eq(report.sites[0].acquired, 9);
+	ck_assert_uint_eq(report.sites[0].open, 1);
+	ck_assert_uint_eq(report.sites[0].waits, 2);
+	ck_assert_uint_eq(report.sites[0].failures, 3);
+}
+END_TEST
+
+/* Pools that may be none. */
+
+START_TEST(of_a_built_in_rule_without_evidence_nothing_counts)
+{
+	pool.flags = POOL_BUILT_IN;
+	made.header.totals[TOTAL_PEAK_LEASES] = 4;
+	lease.flags = SLOT_OWNER_ENDED;
+	add_lease();
+	judge_it("exit 0");
+	ck_assert_uint_eq(report.finding_count, 0);
+	ck_assert_uint_eq(report.site_count, 0);
+	ck_assert_uint_eq(report.pool_count, 0);
+	ck_assert_uint_eq(report.totals.acquires, 0);
+	ck_assert_uint_eq(report.totals.leases_at_end, 0);
+	ck_assert_uint_eq(report.totals.peak_leases, 0);
+	ck_assert_int_eq(report.status, REPORT_CLEAN);
+}
+END_TEST
+
+START_TEST(with_evidence_it_counts_as_any_other)
+{
+	pool.flags = POOL_BUILT_IN | POOL_PROVEN;
+	made.header.totals[TOTAL_PEAK_LEASES] = 4;
+	lease.flags = SLOT_OWNER_ENDED;
+	add_lease();
+	judge_it("exit 0");
+	ck_assert_uint_eq(report.finding_count, 1);
+	ck_assert_uint_eq(report.site_count, 1);
+	ck_assert_uint_eq(report.pool_count, 1);
+	ck_assert_uint_eq(report.totals.acquires, 1);
+	ck_assert_uint_eq(report.totals.leases_at_end, 1);
+	ck_assert_uint_eq(report.totals.peak_leases, 4);
+}
+END_TEST
+
+START_TEST(a_lease_whose_pool_was_lost_still_counts)
+{
+	lease.pool = RECORD_NONE;
+	add_lease();
+	ck_class("held", "exit 0");
+	ck_assert_ptr_null(handle()->pool);
+}
+END_TEST
+
+START_TEST(no_search_is_missed_for_leases)
+{
+	make_search(&made, &(struct record_search){ .outcome = OUTCOME_LATE });
+	add_lease();
+	judge_it("exit 0");
+	ck_assert_uint_eq(report.note_count, 0);
+}
+END_TEST
+
+Suite *leases_judged_suite(void)
+{
+	Suite *suite = suite_create("leases_judged");
+	TCase *test = tcase_create("held and undecided");
+
+	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_test(test, a_lease_that_is_out_at_a_normal_end_is_held);
+	tcase_add_test(test,
+		       a_lease_that_is_out_when_it_is_killed_is_undecided);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("by-design");
+	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_test(test, a_lease_that_is_marked_is_by_design);
+	tcase_add_test(test, a_mark_on_its_connection_is_not_one_on_the_lease);
+	tcase_add_test(test, a_lease_whose_connection_listens_is_by_design);
+	tcase_add_test(test, a_lease_whose_connection_copies_is_by_design);
+	tcase_add_test(test,
+		       what_another_lease_of_the_connection_does_tells_nothing);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("lost");
+	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_test(test, a_lease_whose_thread_has_ended_is_lost);
+	tcase_add_test(test,
+		       a_lease_whose_thread_has_ended_is_lost_after_a_kill_too);
+	tcase_add_test(test, a_lease_of_the_thread_that_called_exit_is_lost);
+	tcase_add_test(
+		test,
+		a_lease_belongs_to_who_used_it_last_not_to_who_acquired_it);
+	tcase_add_test(
+		test,
+		a_lease_of_the_main_thread_is_not_lost_if_that_did_not_end_it);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("growing");
+	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_test(test, leases_that_a_site_leaves_behind_are_growing);
+	tcase_add_test(test, leases_that_nobody_has_used_are_not_growing);
+	tcase_add_test(
+		test,
+		what_was_done_with_a_connection_before_its_lease_is_no_use_of_it);
+	tcase_add_test(
+		test,
+		leases_whose_connection_is_unknown_count_as_used_when_acquired);
+	tcase_add_test(test, leases_that_are_in_a_query_are_not_growing);
+	tcase_add_test(test,
+		       leases_used_since_the_last_acquire_are_not_growing);
+	tcase_add_test(
+		test,
+		leases_no_longer_out_than_one_that_came_back_are_not_growing);
+	tcase_add_test(test,
+		       only_those_that_are_out_longer_than_any_are_growing);
+	tcase_add_test(test, connections_of_a_pool_are_never_growing);
+	tcase_add_test(test,
+		       a_connection_of_no_pool_is_not_taken_for_one_of_a_pool);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("said");
+	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_test(test, a_lease_has_what_is_known_of_its_connection);
+	tcase_add_test(test,
+		       a_lease_whose_connection_is_unknown_says_nothing_of_it);
+	tcase_add_test(test, a_site_of_leases_has_its_waits_and_failures);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("evidence");
+	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_test(test,
+		       of_a_built_in_rule_without_evidence_nothing_counts);
+	tcase_add_test(test, with_evidence_it_counts_as_any_other);
+	tcase_add_test(test, a_lease_whose_pool_was_lost_still_counts);
+	tcase_add_test(test, no_search_is_missed_for_leases);
+	suite_add_tcase(suite, test);
+	return suite;
+}
