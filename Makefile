@@ -215,7 +215,7 @@ check-layers: ## preload and analyzer meet only in record/
 check-exports: $(SHIM) ## the shim exports what the tables and connleak.h name
 	$(call say,TEST,exports)
 	$(Q)sed -nE -e 's/^[A-Z_]+\( *([A-Za-z0-9_]+)[,)].*/\1/p' \
-	  -e 's/^.*\b(connleak_shim_\w+)\).*/\1/p' \
+	  -e 's/^.*\b(connleak_shim_\w+)[,)].*/\1/p' \
 	  preload/hooks.def preload/system.def preload/connleak.h \
 	  | sort -u > $(BUILD)/hooks.wanted
 	$(Q)nm -D --defined-only $(SHIM) | awk '{print $$3}' | sort \

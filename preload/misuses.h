@@ -28,6 +28,7 @@ struct misuse {
 	const void *handle;
 	enum record_handle_kind handle_kind;
 	struct handle_owner owner;
+	uint32_t pool; /* of a lease, if it is known; or RECORD_NONE */
 	/* By the hook: */
 	bool established;     /* there is a session */
 	const char *function; /* a literal: the function called */
@@ -39,8 +40,17 @@ struct misuse {
  */
 bool misuses_owner_has_ended(const struct handle_owner *owner);
 
-/* What cannot be kept is counted. */
+/* What this process itself has acquired at `site`. */
+struct handle_owner misuses_own(const struct writer *record, uint32_t site);
+
+/*
+ * What cannot be kept is counted.  The same thing done at the same place with
+ * one handle after another that is this process's own is one event.
+ */
 void misuses_add(struct writer *record, const struct misuse *what,
 		 const struct stack *where);
+
+/* In a new process. */
+void misuses_forget(void);
 
 #endif

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "preload/filters.h"
+
 #define STACK_SIZE 16384
 
 /*
@@ -35,30 +37,9 @@ struct stage {
 
 static int filters_at_first;
 
-/* How many seccomp filters this thread is under; 0 if nobody says. */
-static int count_filters(void)
-{
-	static const char field[] = "\nSeccomp_filters:\t";
-	char text[4096], *at;
-	ssize_t length = -1;
-	int count = 0, fd;
-
-	fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		length = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	text[length > 0 ? length : 0] = 0;
-	at = strstr(text, field);
-	for (at = at ? at + sizeof(field) - 1 : text + strlen(text);
-	     *at >= '0' && *at <= '9'; at++)
-		count = count * 10 + *at - '0';
-	return count;
-}
-
 void orphan_init(void)
 {
-	filters_at_first = count_filters();
+	filters_at_first = filters_count();
 }
 
 /*
@@ -80,7 +61,7 @@ const char *orphan_obstacle(void)
 	int is_reaper = 0;
 
 	/* A new filter may answer the next system call with SIGSYS. */
-	if (count_filters() > filters_at_first)
+	if (filters_count() > filters_at_first)
 		return "it has confined itself with seccomp";
 	if (getpid() == 1)
 		return "it is process 1, with which all others end";

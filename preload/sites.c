@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "preload/counters.h"
 #include "preload/hash.h"
 #include "preload/modules.h"
 #include "preload/recording.h"
@@ -13,9 +14,9 @@ struct site {
 	UT_hash_handle hh;
 };
 
-/* Names of functions, by their address: they are literals of the shim. */
+/* Names of functions; those of a library may be gone with it. */
 struct name {
-	uint64_t address;
+	uint64_t hash;
 	uint32_t string;
 	UT_hash_handle hh;
 };
@@ -26,22 +27,22 @@ static struct {
 	struct name *names;
 } sites;
 
-static uint32_t name_string(struct writer *record, const char *function)
+uint32_t sites_name(struct writer *record, const char *function)
 {
-	const uint64_t address = (uintptr_t)function;
+	const uint64_t hash = hash_text(HASH_SEED, function);
 	struct name *entry;
 
-	HASH_FIND_BYHASHVALUE(hh, sites.names, &address, sizeof(address),
-			      (unsigned)address, entry);
+	HASH_FIND_BYHASHVALUE(hh, sites.names, &hash, sizeof(hash),
+			      (unsigned)hash, entry);
 	if (entry)
 		return entry->string;
 	entry = memory_take(sizeof(*entry));
 	if (!entry)
 		return 0;
-	entry->address = address;
+	entry->hash = hash;
 	entry->string = writer_string(record, function);
-	HASH_ADD_BYHASHVALUE(hh, sites.names, address, sizeof(address),
-			     (unsigned)address, entry);
+	HASH_ADD_BYHASHVALUE(hh, sites.names, hash, sizeof(hash),
+			     (unsigned)hash, entry);
 	return entry->string;
 }
 
@@ -157,7 +158,7 @@ static uint32_t find_or_add(struct writer *record, enum record_handle_kind kind,
 {
 	/* Static, since a thread's stack may be small; the lock guards it. */
 	static struct record_frame frames[RECORD_MAX_FRAMES];
-	struct record_site site = { .kind = kind };
+	struct record_site site = { .kind = kind, .pool = RECORD_NONE };
 	struct site *entry;
 
 	name_frames(record, stack, frames);
@@ -171,7 +172,7 @@ static uint32_t find_or_add(struct writer *record, enum record_handle_kind kind,
 		site.flags |= SITE_CUT;
 	if (stack->broken || stack->alone)
 		site.flags |= SITE_BROKEN;
-	site.function = name_string(record, function);
+	site.function = sites_name(record, function);
 	return add_site(record, &site, frames);
 }
 
@@ -196,13 +197,11 @@ uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
 	if (number == RECORD_NONE)
 		return RECORD_NONE;
 	site = writer_at(record, RECORD_SITES, number);
-	atomic_store_explicit(&site->acquired, site->acquired + 1,
-			      memory_order_relaxed);
+	counter_add(&site->acquired, 1);
 	return number;
 }
 
-/* 0 below a microsecond, then one more for each doubling. */
-static unsigned bucket_of(uint64_t ns)
+unsigned sites_bucket(uint64_t ns)
 {
 	unsigned bucket = 0;
 
@@ -215,18 +214,59 @@ static unsigned bucket_of(uint64_t ns)
 void sites_released(struct writer *record, uint32_t number, uint64_t held_ns)
 {
 	struct record_site *site;
-	unsigned bucket = bucket_of(held_ns);
 
 	if (number == RECORD_NONE)
 		return;
 	site = writer_at(record, RECORD_SITES, number);
-	atomic_store_explicit(&site->released, site->released + 1,
-			      memory_order_relaxed);
-	atomic_store_explicit(&site->hold_us[bucket], site->hold_us[bucket] + 1,
-			      memory_order_relaxed);
-	if (held_ns > site->longest_ns)
-		atomic_store_explicit(&site->longest_ns, held_ns,
-				      memory_order_relaxed);
+	counter_add(&site->released, 1);
+	counter_add32(&site->hold_us[sites_bucket(held_ns)], 1);
+	counter_raise(&site->longest_ns, held_ns);
+}
+
+/* A site that asks, which `pool` is the first for. */
+static struct record_site *asking(struct writer *record, uint32_t number,
+				  uint32_t pool)
+{
+	struct record_site *site = writer_at(record, RECORD_SITES, number);
+
+	if (site->pool == RECORD_NONE)
+		site->pool = pool;
+	return site;
+}
+
+void sites_leased(struct writer *record, uint32_t number, uint32_t pool)
+{
+	if (number != RECORD_NONE)
+		counter_add(&asking(record, number, pool)->acquired, 1);
+}
+
+void sites_failed(struct writer *record, uint32_t number, uint32_t pool)
+{
+	if (number != RECORD_NONE)
+		counter_add(&asking(record, number, pool)->failed, 1);
+}
+
+void sites_waited(struct writer *record, uint32_t number, uint64_t ns)
+{
+	struct record_site *site;
+
+	if (number == RECORD_NONE)
+		return;
+	site = writer_at(record, RECORD_SITES, number);
+	counter_add32(&site->waits, ns >= RECORD_WAIT_NS);
+	counter_add(&site->wait_ns, ns);
+	counter_raise(&site->longest_wait_ns, ns);
+}
+
+void sites_wait_goes_on(struct writer *record, uint32_t number, uint64_t ns)
+{
+	struct record_site *site;
+
+	if (number == RECORD_NONE)
+		return;
+	site = writer_at(record, RECORD_SITES, number);
+	counter_add32(&site->waits, -(uint32_t)(ns >= RECORD_WAIT_NS));
+	counter_add(&site->wait_ns, -ns);
 }
 
 void sites_forget(void)

@@ -25,6 +25,22 @@ uint32_t sites_number(struct writer *record, enum record_handle_kind kind,
 void sites_released(struct writer *record, uint32_t site, uint64_t held_ns);
 
 /*
+ * Counts at a site (sites_number()) what pools are asked: an acquire that gave
+ * a lease, one in vain, and what any of them took.
+ */
+void sites_leased(struct writer *record, uint32_t site, uint32_t pool);
+void sites_failed(struct writer *record, uint32_t site, uint32_t pool);
+void sites_waited(struct writer *record, uint32_t site, uint64_t ns);
+/* The wait goes on: it is counted once more, longer, when it has ended. */
+void sites_wait_goes_on(struct writer *record, uint32_t site, uint64_t ns);
+
+/* Where a time is counted: 0 below a microsecond, one more per doubling. */
+unsigned sites_bucket(uint64_t ns);
+
+/* A function's name in the record: once, however often it is asked for. */
+uint32_t sites_name(struct writer *record, const char *function);
+
+/*
  * The module that an address lies in, by its number in the record, and where
  * in it; RECORD_NONE if it is unknown or could not be kept.
  */

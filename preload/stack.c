@@ -19,6 +19,7 @@
 #include "preload/lock.h"
 #include "preload/modules.h"
 #include "preload/objects.h"
+#include "preload/readable.h"
 #include "preload/registers_x86_64.h"
 #include "preload/relocations.h"
 #include "preload/scope.h"
@@ -51,24 +52,6 @@ struct walk {
 	bool no_table;			    /* a function without information */
 };
 
-/*
- * Asks the kernel to block the signals of a mask that lies there: EFAULT where
- * it cannot be read.  Else it is taken back, though inside a guard all are
- * blocked, but for SIGSYS.  No sandbox that lets a program live forbids this
- * call, and nobody who looks on (strace, valgrind) takes it for a mistake of
- * the program.
- */
-static bool can_read(uintptr_t address)
-{
-	const uintptr_t word = address & ~(uintptr_t)7;
-	uint64_t before;
-
-	if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, word, &before, 8))
-		return false;
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
-	return true;
-}
-
 /* A stack without unwind information may lead anywhere: never follow it. */
 static bool is_readable(struct walk *walk, uintptr_t address)
 {
@@ -78,7 +61,7 @@ static bool is_readable(struct walk *walk, uintptr_t address)
 		return true;
 	if (address >= walk->pages_start && address < walk->pages_end)
 		return true;
-	if (!can_read(address))
+	if (!readable(address))
 		return false;
 	if (page == walk->pages_end) {
 		walk->pages_end = page + PAGE;

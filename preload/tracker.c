@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include "preload/hash.h"
+#include "preload/holds.h"
+#include "preload/leases.h"
 #include "preload/modules.h"
+#include "preload/pools.h"
 #include "preload/recording.h"
 #include "preload/sites.h"
 #include "preload/uses.h"
@@ -17,6 +20,7 @@
 struct place {
 	uint64_t handle;
 	struct record_slot *slot;
+	uint32_t number; /* of the slot */
 	struct place *next_free;
 	struct handle_owner owner;
 	enum record_handle_kind kind;
@@ -26,10 +30,11 @@ struct place {
 
 /*
  * Guarded by recording_lock().  Whenever that is free:
- *   1. `by_handle` has one place for each slot that is not SLOT_FREE, keyed by
- *      its handle.  The file is the truth, the table only its index; so the
- *      file changes first, and a crash in between leaves the file right.  It
- *      also has a place, of an older generation, for each inherited handle.
+ *   1. `by_handle` has one place for each slot that is not SLOT_FREE, but
+ *      for those of leases, keyed by its handle.  The file is the truth, the
+ *      table only its index; so the file changes first, and a crash in between
+ *      leaves the file right.  It also has a place, of an older generation, for
+ * each inherited handle.
  *   2. No two places share a handle.  A handle acquired again was released
  *      where no hook could see it: the old one goes.
  *   3. `open` connections are out, `unseen` of them without a slot.
@@ -54,12 +59,14 @@ static void begin_process(void)
 	sites_forget();
 	servers_forget();
 	modules_forget();
+	misuses_forget();
+	leases_forget();
 	memory_forget();
 	uses_forget();
 }
 
 /* The record, with everything here belonging to this process. */
-static struct writer *lock(void)
+struct writer *tracker_lock(void)
 {
 	struct writer *record = recording_lock();
 
@@ -103,6 +110,7 @@ static struct place *new_place(struct writer *record)
 	place = memory_take(sizeof(*place));
 	if (!place)
 		return NULL;
+	place->number = number;
 	place->slot = writer_at(record, RECORD_SLOTS, number);
 	writer_publish(record, RECORD_SLOTS, number, 1);
 	return place;
@@ -114,6 +122,14 @@ static void give_back(struct place *place)
 	tracker.free = place;
 }
 
+/* Tells the pool of all connections; cancel handles are in none. */
+static void moved(struct writer *record, const struct record_slot *slot,
+		  enum record_slot_state from)
+{
+	if (slot->kind == HANDLE_CONNECTION)
+		pools_connection(record, slot, from);
+}
+
 /*
  * Takes a place off: first in the file, then in the table.  The slot comes
  * before the sums: a process that is killed in between had begun to release.
@@ -121,13 +137,17 @@ static void give_back(struct place *place)
 static void forget(struct writer *record, struct place *place)
 {
 	struct record_slot *slot = place->slot;
+	const enum record_slot_state state = slot->state;
 
 	uses_remove(place->handle);
+	leases_finishing(record, slot);
 	writer_slot_begin(slot);
 	slot->state = SLOT_FREE;
 	writer_slot_end(slot);
+	moved(record, slot, state);
 	sites_released(record, slot->site,
 		       recording_now(record) - slot->acquired_ns);
+	holds_erred(record, slot->site, slot->error);
 	HASH_DELETE(hh, tracker.by_handle, place);
 	give_back(place);
 }
@@ -236,6 +256,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 			     (unsigned)hash_handle(place->handle), place);
 	if (place->hh.tbl) {
 		index_use(record, place);
+		moved(record, place->slot, SLOT_FREE);
 		return;
 	}
 	writer_slot_begin(place->slot);
@@ -247,7 +268,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 
 void tracker_acquired(const struct acquisition *what)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 	struct place *old;
 
 	if (record) {
@@ -276,6 +297,7 @@ static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 	ret->handle = record_handle_address(place->handle);
 	ret->handle_kind = place->kind;
 	ret->owner = place->owner;
+	ret->pool = RECORD_NONE;
 	disinherit(place);
 	return ret->handle_kind == HANDLE_CONNECTION ? ret : NULL;
 }
@@ -292,7 +314,7 @@ static void release_unknown(struct writer *record, enum record_handle_kind kind)
 bool tracker_releasing(const void *handle, enum record_handle_kind kind,
 		       struct misuse *ret)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 	struct place *place = record ? find(handle) : NULL;
 	bool wrong = false;
 
@@ -308,23 +330,32 @@ bool tracker_releasing(const void *handle, enum record_handle_kind kind,
 	return wrong;
 }
 
-/* The slot of a connection of our own, or NULL. */
-static struct record_slot *connection(const void *handle)
+struct record_slot *tracker_connection(const void *handle, uint32_t *ret_number)
 {
 	struct place *place = find(handle);
 
 	if (!place || place->kind != HANDLE_CONNECTION || !is_own(place))
 		return NULL;
+	*ret_number = place->number;
 	return place->slot;
+}
+
+/* The slot of a connection of our own, or NULL. */
+static struct record_slot *connection(const void *handle)
+{
+	uint32_t number;
+
+	return tracker_connection(handle, &number);
 }
 
 void tracker_established(const void *handle, int32_t backend_pid)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 	struct record_slot *slot = record ? connection(handle) : NULL;
 
 	/* A poll of a connection that is established already says OK again. */
 	if (slot && slot->state != SLOT_ESTABLISHED) {
+		const enum record_slot_state from = slot->state;
 		const bool reset = slot->flags & SLOT_RESET;
 
 		recording_count(record,
@@ -336,13 +367,16 @@ void tracker_established(const void *handle, int32_t backend_pid)
 		slot->established_ns = recording_now(record);
 		slot->resets += reset;
 		writer_slot_end(slot);
+		moved(record, slot, from);
 	}
 	recording_unlock();
 }
 
-static void set_state(struct record_slot *slot, enum record_slot_state state,
-		      unsigned flags)
+static void set_state(struct writer *record, struct record_slot *slot,
+		      enum record_slot_state state, unsigned flags)
 {
+	const enum record_slot_state from = slot ? slot->state : SLOT_FREE;
+
 	if (!slot)
 		return;
 	writer_slot_begin(slot);
@@ -350,34 +384,36 @@ static void set_state(struct record_slot *slot, enum record_slot_state state,
 	slot->flags |= (uint16_t)flags;
 	slot->backend_pid = 0;
 	writer_slot_end(slot);
+	moved(record, slot, from);
 }
 
 void tracker_failed(const void *handle)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 
 	if (record)
-		set_state(connection(handle), SLOT_FAILED, 0);
+		set_state(record, connection(handle), SLOT_FAILED, 0);
 	recording_unlock();
 }
 
 bool tracker_resetting(const void *handle, struct misuse *ret)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 	struct place *place = record ? find(handle) : NULL;
 	bool wrong = false;
 
 	if (place && !is_own(place))
 		wrong = end_inherited(place, ret);
 	else if (place)
-		set_state(connection(handle), SLOT_CONNECTING, SLOT_RESET);
+		set_state(record, connection(handle), SLOT_CONNECTING,
+			  SLOT_RESET);
 	recording_unlock();
 	return wrong;
 }
 
 void tracker_misused(const struct misuse *what, const struct stack *where)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 
 	if (record) {
 		misuses_add(record, what, where);
@@ -388,7 +424,7 @@ void tracker_misused(const struct misuse *what, const struct stack *where)
 
 void tracker_used(const void *handle)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 	const struct place *place = record ? find(handle) : NULL;
 
 	if (place && is_own(place))
@@ -398,7 +434,7 @@ void tracker_used(const void *handle)
 
 void tracker_by_design(const void *handle)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 	struct place *place = record ? find(handle) : NULL;
 
 	if (place && is_own(place)) {
@@ -409,9 +445,20 @@ void tracker_by_design(const void *handle)
 	recording_unlock();
 }
 
+void tracker_each_connection(tracker_see *see, void *data)
+{
+	const struct place *place, *next;
+
+	HASH_ITER(hh, tracker.by_handle, place, next)
+	{
+		if (place->kind == HANDLE_CONNECTION && is_own(place))
+			see(place->number, place->slot, data);
+	}
+}
+
 void tracker_begin(void)
 {
-	lock();
+	tracker_lock();
 	recording_unlock();
 }
 
@@ -444,7 +491,8 @@ static bool check_places(struct writer *record)
 			const struct record_slot *slot = writer_at(
 				record, RECORD_SLOTS, segment->first + n);
 
-			taken += slot->state != SLOT_FREE;
+			taken += slot->state != SLOT_FREE &&
+				 slot->kind != HANDLE_LEASE;
 		}
 	}
 	return taken == own && connections == tracker.open;
@@ -452,7 +500,7 @@ static bool check_places(struct writer *record)
 
 bool tracker_check(void)
 {
-	struct writer *record = lock();
+	struct writer *record = tracker_lock();
 	bool good = !record || check_places(record);
 
 	recording_unlock();

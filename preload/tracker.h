@@ -60,6 +60,23 @@ void tracker_used(const void *handle);
 /* The program says that it keeps it until its end. */
 void tracker_by_design(const void *handle);
 
+/*
+ * For those who keep more about handles: recording_lock(), in a process of
+ * which all of them have taken notice.  Ends with recording_unlock().
+ */
+struct writer *tracker_lock(void);
+
+/*
+ * Under that: the slot of a connection that is this process's own, and the
+ * number of the slot; or NULL.  And all of them, those acquired first come
+ * first.
+ */
+struct record_slot *tracker_connection(const void *handle,
+				       uint32_t *ret_number);
+typedef void tracker_see(uint32_t number, const struct record_slot *slot,
+			 void *data);
+void tracker_each_connection(tracker_see *see, void *data);
+
 /* Makes the record now, where a constructor can still do it in peace. */
 void tracker_begin(void);
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/joins.h"
+
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "preload/counters.h"
+#include "preload/filters.h"
+#include "preload/readable.h"
+#include "preload/tracker.h"
+
+#define WORDS  16u /* of an object, from its beginning */
+#define LOOKS  8u  /* in vain; then it is left to the first use */
+#define LEVELS 2u  /* of objects */
+
+/* What cannot be the address of an object is not looked at. */
+static bool is_address(uint64_t word)
+{
+	return word >= 4096 && word < UINT64_C(1) << 47 && word % 8 == 0;
+}
+
+static bool load(uint64_t address, uint64_t *ret)
+{
+	if (!readable(address))
+		return false;
+	memcpy(ret, (const void *)(uintptr_t)address, sizeof(*ret));
+	return true;
+}
+
+/*
+ * Words of memory that may not be there, or not be meant to be read: returns
+ * how many could be.  A call that only a debugger needs may be death where
+ * system calls are filtered.
+ */
+static unsigned read_words(uint64_t address, uint64_t *words, bool is_filtered)
+{
+	const struct iovec here = { words, WORDS * sizeof(*words) };
+	const struct iovec there = { (void *)(uintptr_t)address,
+				     WORDS * sizeof(*words) };
+	unsigned count = 0;
+	ssize_t size;
+
+	if (!is_filtered) {
+		size = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+		return size > 0 ? (unsigned)size / sizeof(*words) : 0;
+	}
+	while (count < WORDS && load(address + 8 * count, &words[count]))
+		count++;
+	return count;
+}
+
+static struct record_slot *connection(uint64_t word, uint32_t *ret_number)
+{
+	if (!is_address(word))
+		return NULL;
+	return tracker_connection((const void *)(uintptr_t)word, ret_number);
+}
+
+/* On the way that led to one before. */
+static struct record_slot *follow(uint64_t at, const struct join_path *path,
+				  uint32_t *ret_number)
+{
+	for (unsigned i = 0; i < path->levels; i++)
+		if (!is_address(at) || !load(at + 8 * path->words[i], &at))
+			return NULL;
+	return connection(at, ret_number);
+}
+
+/* So many objects deep.  The way to it is left in `way`. */
+static struct record_slot *search(uint64_t at, unsigned levels,
+				  bool is_filtered, uint8_t *way,
+				  uint32_t *ret_number)
+{
+	uint64_t words[WORDS];
+	const unsigned count =
+		is_address(at) ? read_words(at, words, is_filtered) : 0;
+	struct record_slot *found = NULL;
+
+	for (unsigned i = 0; i < count && !found; i++) {
+		found = levels == 1 ? connection(words[i], ret_number)
+				    : search(words[i], levels - 1, is_filtered,
+					     way + 1, ret_number);
+		*way = (uint8_t)i;
+	}
+	return found;
+}
+
+static struct record_slot *look(uint64_t at, struct join_path *path,
+				uint32_t *ret_number)
+{
+	const bool is_filtered = filters_count();
+	struct join_path way = { .in_vain = path->in_vain };
+	struct record_slot *found = NULL;
+
+	while (!found && way.levels < LEVELS)
+		found = search(at, ++way.levels, is_filtered, way.words,
+			       ret_number);
+	if (found)
+		*path = way;
+	else
+		path->in_vain++;
+	return found;
+}
+
+struct record_slot *joins_find(uint64_t handle, struct join_path *path,
+			       uint32_t *ret_number)
+{
+	const uint64_t at = (uintptr_t)record_handle_address(handle);
+	struct record_slot *found = connection(at, ret_number);
+
+	if (!found && path->levels)
+		found = follow(at, path, ret_number);
+	if (!found && path->in_vain < LOOKS)
+		found = look(at, path, ret_number);
+	return found;
+}
+
+static struct record_slot *slot_at(struct writer *record, uint32_t number)
+{
+	return writer_at(record, RECORD_SLOTS, number);
+}
+
+void joins_join(struct writer *record, uint32_t lease, uint32_t number)
+{
+	struct record_slot *slot = slot_at(record, lease);
+	struct record_slot *connection_slot = slot_at(record, number);
+
+	writer_slot_begin(connection_slot);
+	connection_slot->flags |= SLOT_POOLED;
+	connection_slot->pool = slot->pool;
+	writer_slot_end(connection_slot);
+	connection_slot->released_by = 0;
+	counter_set32(&connection_slot->partner, lease);
+	counter_set32(&slot->partner, number);
+}
+
+void joins_part(struct writer *record, struct record_slot *slot)
+{
+	const uint32_t partner = slot->partner;
+
+	if (partner == RECORD_NONE)
+		return;
+	counter_set32(&slot_at(record, partner)->partner, RECORD_NONE);
+	counter_set32(&slot->partner, RECORD_NONE);
+}
