@@ -20,15 +20,19 @@ static _Thread_local struct {
 	unsigned count;
 } inside;
 
-/* Frames below the present one are gone: a longjmp has left them. */
-static void drop_left(const char *frame)
+/*
+ * Frames below the present one are gone: a longjmp has left them.  `outcome` is
+ * that of the call whose frame it is, if it ends here.
+ */
+static void drop_left(const char *frame, const struct outcome *outcome)
 {
 	while (inside.count && inside.call[inside.count - 1].frame <= frame) {
 		/* A signal handler that calls libpq may take the place. */
-		const struct use use = inside.call[inside.count - 1].use;
+		const struct use use = inside.call[--inside.count].use;
+		const bool ends = inside.call[inside.count].frame == frame;
 
-		inside.count--;
-		uses_end(&use);
+		if (use.slot)
+			uses_end(&use, ends ? outcome : NULL);
 	}
 }
 
@@ -43,9 +47,10 @@ bool caller_is_program(const struct libpq *copy, const void *return_address,
 	const bool within = is_in(copy->start, copy->end, return_address);
 	const struct libpq *holder = libpq_holding(return_address);
 
-	if (scope_is_shim(return_address) || (holder && holder->standalone) ||
-	    (within && copy->standalone))
+	if (scope_is_shim(return_address))
 		return false;
+	if ((holder && holder->standalone) || (within && copy->standalone))
+		return query && !caller_is_inside(true);
 	if (within || holder || libpq_is_front(return_address))
 		return !caller_is_inside(query);
 	return true;
@@ -69,29 +74,35 @@ const void *caller_code(const void *return_address)
 
 	if (!scope_is_shim(return_address))
 		return return_address;
-	drop_left(__builtin_frame_address(0));
+	drop_left(__builtin_frame_address(0), NULL);
 	if (!inside.count)
 		return return_address;
 	copy = inside.call[inside.count - 1].copy;
 	return copy ? (const void *)copy->start : return_address;
 }
 
-void caller_enters(const void *frame, const struct libpq *copy, bool program,
-		   bool query)
+struct use *caller_enters(const void *frame, const struct libpq *copy,
+			  bool program, bool query)
 {
-	drop_left(frame);
+	drop_left(frame, NULL);
 	if (inside.count == DEEPEST)
-		return;
+		return NULL;
 	inside.call[inside.count].frame = frame;
 	inside.call[inside.count].copy = copy;
 	inside.call[inside.count].query = query;
 	inside.call[inside.count].use.slot = NULL;
-	inside.call[inside.count++].program = program;
+	inside.call[inside.count].program = program;
+	return &inside.call[inside.count++].use;
 }
 
 void caller_leaves(const void *frame)
 {
-	drop_left(frame);
+	drop_left(frame, NULL);
+}
+
+void caller_leaves_with(const void *frame, const struct outcome *outcome)
+{
+	drop_left(frame, outcome);
 }
 
 struct use *caller_use(const void *frame)

@@ -8,14 +8,17 @@
  *
  *   (a) it returns into the shim: a libpq function that the shim called ended
  *       in a jump (PQcancelFinish to PQfinish), or
- *   (b) it returns into a libpq that is a library of its own, or
+ *   (b) it returns into a libpq that is a library of its own, and is no query
+ *       that (c) is not true of, or
  *   (c) it returns into code that libpq shares an object with (a plugin or a
  *       program with libpq linked in), or into another preload that stands
  *       before libpq and was called by it, and this thread is inside a call of
  *       the program to libpq already, one that such a call can come out of.
  *
  * A query can come out of any call: PQconnectPoll runs some.  But no query
- * acquires or releases a connection; what does so then is a callback.
+ * acquires or releases a connection; what does so then is a callback.  One that
+ * comes out of a libpq in which this thread is nowhere was run by a function
+ * that we do not hook: lo_read, PQsetClientEncoding.  That is the program's.
  *
  * Counting how deep a thread is inside libpq, instead, would also hide what
  * the program does in libpq's callbacks, and would stay wrong for ever after
@@ -49,13 +52,15 @@ const void *caller_code(const void *return_address);
  * was left by longjmp is forgotten when a later one begins at or above its
  * frame.
  */
-void caller_enters(const void *frame, const struct libpq *copy, bool program,
-		   bool query);
+struct use *caller_enters(const void *frame, const struct libpq *copy,
+			  bool program, bool query);
 void caller_leaves(const void *frame);
+void caller_leaves_with(const void *frame, const struct outcome *outcome);
 
 /*
  * What the call of this frame does with a connection, to be begun; it ends with
- * the call, in whatever way that is left.  NULL if the call could not be kept.
+ * the call, in whatever way that is left.  NULL if the call could not be kept;
+ * caller_enters() returns the same.
  */
 struct use *caller_use(const void *frame);
 

@@ -4,18 +4,19 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 
+#include "preload/scope.h"
+
 #define BINDINGS 256 /* callers remembered; others are looked at each time */
 
 /* What a caller's object was bound to; all else is written once, before. */
 struct binding {
 	_Atomic(bool) gone; /* it was unloaded */
-	bool lasting;	    /* neither it nor the copy ever can be */
-	bool inner;	    /* the caller is a libpq */
+	bool lasting;	    /* `known` is */
 	const void *object; /* the caller's */
 	uintptr_t start, end;
 	uint64_t file;
-	const struct libpq *copy;
 	uint64_t serial; /* of the copy */
+	struct choice_known known;
 };
 
 /* Filled under LOCK_LIBPQ, read without it. */
@@ -65,8 +66,10 @@ static const struct libpq *remembered(const struct dl_find_object *caller)
 		    b->start == (uintptr_t)caller->dlfo_map_start &&
 		    b->end == (uintptr_t)caller->dlfo_map_end &&
 		    b->file == file)
-			return is_alive(b->copy) && b->copy->serial == b->serial
-				       ? b->copy
+			return is_alive(b->known.copy) &&
+					       b->known.copy->serial ==
+						       b->serial
+				       ? b->known.copy
 				       : NULL;
 	}
 	return NULL;
@@ -77,6 +80,15 @@ static bool lasts(const struct dl_find_object *caller)
 	struct object *object = objects_find(caller->dlfo_map_start);
 
 	return object && objects_lasts(object);
+}
+
+/* That a libpq is linked into it may come out later. */
+static bool is_program(const struct binding *b)
+{
+	const void *start = (const void *)b->start;
+
+	return !scope_is_shim(start) && !libpq_holding(start) &&
+	       !libpq_is_front(start);
 }
 
 static void remember(const struct dl_find_object *caller,
@@ -91,10 +103,11 @@ static void remember(const struct dl_find_object *caller,
 	b->start = (uintptr_t)caller->dlfo_map_start;
 	b->end = (uintptr_t)caller->dlfo_map_end;
 	b->file = file_of(caller);
-	b->copy = copy;
 	b->serial = copy->serial;
+	b->known.copy = copy;
+	b->known.is_libpq = libpq_is_code(caller->dlfo_map_start);
+	b->known.is_program = is_program(b);
 	b->lasting = lasts(caller) && copy->lasting;
-	b->inner = libpq_is_code(caller->dlfo_map_start);
 	atomic_store_explicit(&choice.count, i + 1, memory_order_release);
 }
 
@@ -110,9 +123,13 @@ static bool is_there(const struct binding *b)
 
 void choice_refresh(void)
 {
-	for (unsigned i = 0; i < choice.count; i++)
-		if (!is_there(&choice.bindings[i]))
-			atomic_store(&choice.bindings[i].gone, true);
+	for (unsigned i = 0; i < choice.count; i++) {
+		struct binding *b = &choice.bindings[i];
+
+		if (!is_there(b))
+			atomic_store(&b->gone, true);
+		atomic_store(&b->known.is_program, is_program(b));
+	}
 }
 
 void choice_set_global(const void *address)
@@ -235,7 +252,7 @@ const struct libpq *choice_of(const void *caller)
 	struct dl_find_object object;
 
 	if (binding)
-		return binding->copy;
+		return binding->known.copy;
 	if (!_dl_find_object((void *)caller, &object)) {
 		choosing.object = &object;
 		choosing.copy = remembered(&object);
@@ -245,9 +262,9 @@ const struct libpq *choice_of(const void *caller)
 	return choosing.copy;
 }
 
-const struct libpq *choice_of_libpqs(const void *caller)
+const struct choice_known *choice_known(const void *caller)
 {
 	const struct binding *binding = always(caller);
 
-	return binding && binding->inner ? binding->copy : NULL;
+	return binding ? &binding->known : NULL;
 }

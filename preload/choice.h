@@ -26,11 +26,15 @@ const struct libpq *choice_made(const void *caller);
  */
 void choice_bind(const struct object *object);
 
-/*
- * The same, sooner, for a caller in a libpq of its own that is there for good;
- * NULL for any other.
- */
-const struct libpq *choice_of_libpqs(const void *caller);
+/* A choice for good: neither the caller's object nor the copy can go. */
+struct choice_known {
+	const struct libpq *copy;
+	bool is_libpq;		  /* the caller is, in a library of its own */
+	_Atomic(bool) is_program; /* it is none, nor a shim, nor in front */
+};
+
+/* The same, sooner, for most callers; NULL for any other. */
+const struct choice_known *choice_known(const void *caller);
 
 /*
  * Forgets what was unloaded, since another library may come in its place.  A

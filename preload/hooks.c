@@ -42,7 +42,9 @@ static const bool queries[LIBPQ_HOOKS] = {
 struct call {
 	const struct libpq *copy;
 	libpq_code *real;
-	bool program; /* an event: the program's call, and we are at work */
+	bool program;	 /* an event: the program's call, and we are at work */
+	bool is_inner;	 /* libpq's own call, and nothing is kept of it */
+	struct use *use; /* NULL if the call could not be kept */
 };
 
 /* Which copy a call is for: the exported hooks must find out. */
@@ -60,21 +62,14 @@ static bool find_real(struct call *call, const struct libpq *copy,
 	return call->real;
 }
 
-/*
- * libpq's own calls, several in each query, in the shortest way: true if it is
- * sure that this is one, within a call that we know of.
- */
-static bool is_inner(struct call *call, const struct libpq *copy,
-		     enum libpq_function function, const void *caller)
+/* It is bound for good already. */
+static bool take_known(struct call *call, const struct choice_known *known,
+		       enum libpq_function function)
 {
-	if (copy != ANY_COPY || !caller_is_inside(true))
-		return false;
-	call->copy = choice_of_libpqs(caller);
-	if (!call->copy)
-		return false;
+	call->copy = known->copy;
 	call->real = libpq_front(function);
 	if (!call->real)
-		call->real = call->copy->function[function];
+		call->real = known->copy->function[function];
 	return call->real;
 }
 
@@ -90,7 +85,32 @@ static bool call_begins(struct call *call, const struct libpq *copy,
 	call->program =
 		ready && call->copy &&
 		caller_is_program(call->copy, caller, queries[function]);
-	caller_enters(frame, call->copy, call->program, queries[function]);
+	call->use = caller_enters(frame, call->copy, call->program,
+				  queries[function]);
+	return true;
+}
+
+/*
+ * The same for a query, in the shortest way for most: libpq's own, several in
+ * each, within a call that we know of; and what is certainly the program's.
+ */
+static bool use_begins(struct call *call, const struct libpq *copy,
+		       enum libpq_function function, const void *caller,
+		       const void *frame)
+{
+	const struct choice_known *known =
+		copy == ANY_COPY ? choice_known(caller) : NULL;
+
+	call->is_inner = known && known->is_libpq && caller_is_inside(true);
+	call->program = false;
+	if (call->is_inner)
+		return take_known(call, known, function);
+	if (!known || !known->is_program)
+		return call_begins(call, copy, function, caller, frame);
+	if (!take_known(call, known, function))
+		return false;
+	call->program = lifecycle_ready();
+	call->use = caller_enters(frame, call->copy, call->program, true);
 	return true;
 }
 
@@ -211,9 +231,8 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 }
 
 /* It ends with the call; neither takes a lock, but in a very large pool. */
-static void used(const PGconn *conn, const void *frame)
+static void uses(struct use *use, const PGconn *conn)
 {
-	struct use *use = caller_use(frame);
 	struct guard guard;
 
 	if (!use || uses_begin(use, conn))
@@ -223,6 +242,20 @@ static void used(const PGconn *conn, const void *frame)
 	guard_leave(&guard);
 	uses_begin(use, conn);
 }
+
+/* Whether there is anything to tell of it, and libpq can. */
+static bool has_used(const struct call *call, const void *frame)
+{
+	const struct use *use = caller_use(frame);
+
+	return use && use->slot && call->copy->outcomes;
+}
+
+/* The ways in which a call that uses a connection ends, by its row. */
+#define GIVES_RESULT(result) \
+	outcome_of_result(&outcome, call.copy, conn, result)
+#define GIVES_NOTHING	   outcome_of(&outcome, call.copy, conn, false)
+#define ENDS_COPY(if_true) outcome_of(&outcome, call.copy, conn, if_true)
 
 #define BEGIN(name, none)                                           \
 	struct call call;                                           \
@@ -347,24 +380,28 @@ static void used(const PGconn *conn, const void *frame)
 	}                                            \
 	WAYS(name, returns, params, args, return )
 
-#define USE(name, returns, params, args)                                    \
-	HOOKED(name, returns, params)                                       \
-	{                                                                   \
-		struct call call;                                           \
-		returns result;                                             \
-                                                                            \
-		if (is_inner(&call, copy, LIBPQ_##name, caller)) {          \
-			result = REAL(returns, params) args;                \
-			return result;                                      \
-		}                                                           \
-		if (!call_begins(&call, copy, LIBPQ_##name, caller, FRAME)) \
-			return (returns)0;                                  \
-		if (call.program && conn)                                   \
-			used(conn, FRAME);                                  \
-		result = REAL(returns, params) args;                        \
-		caller_leaves(FRAME);                                       \
-		return result;                                              \
-	}                                                                   \
+#define USE(name, returns, params, args, tell)                             \
+	HOOKED(name, returns, params)                                      \
+	{                                                                  \
+		struct outcome outcome;                                    \
+		struct call call;                                          \
+		returns answer;                                            \
+                                                                           \
+		if (!use_begins(&call, copy, LIBPQ_##name, caller, FRAME)) \
+			return (returns)0;                                 \
+		if (call.program && conn)                                  \
+			uses(call.use, conn);                              \
+		answer = REAL(returns, params) args;                       \
+		if (call.is_inner)                                         \
+			return answer;                                     \
+		if (has_used(&call, FRAME)) {                              \
+			tell;                                              \
+			caller_leaves_with(FRAME, &outcome);               \
+		} else {                                                   \
+			caller_leaves(FRAME);                              \
+		}                                                          \
+		return answer;                                             \
+	}                                                                  \
 	WAYS(name, returns, params, args, return )
 
 #include "preload/hooks.def"

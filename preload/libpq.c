@@ -21,7 +21,7 @@ static const char *const names[LIBPQ_FUNCTIONS] = {
 #define USE(name, ...)	   #name,
 #include "preload/hooks.def"
 #define ASK(name) #name,
-	LIBPQ_QUESTIONS(ASK)
+	LIBPQ_QUESTIONS(ASK) LIBPQ_OUTCOMES(ASK)
 #undef ASK
 };
 
@@ -197,6 +197,16 @@ static struct libpq *known(const struct object *object)
 	return NULL;
 }
 
+static bool has_outcomes(libpq_code *const *function)
+{
+#define ASK(name)                    \
+	if (!function[LIBPQ_##name]) \
+		return false;
+	LIBPQ_OUTCOMES(ASK)
+#undef ASK
+	return true;
+}
+
 /* In a place whose copy is gone. */
 static const struct libpq *add(const struct object *object,
 			       libpq_code *const *function)
@@ -219,6 +229,7 @@ static const struct libpq *add(const struct object *object,
 	copy->startup = object->startup;
 	copy->lasting = objects_lasts(object);
 	copy->hidden = !is_libpq(&object->info);
+	copy->outcomes = has_outcomes(function);
 	memcpy(copy->function, function, sizeof(copy->function));
 	atomic_store_explicit(&libpq.alive[i], copy, memory_order_release);
 	if (i >= libpq.used)

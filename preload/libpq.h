@@ -30,6 +30,17 @@ typedef struct pg_cancel_conn PGcancelConn;
 	ASK(PQdb)            \
 	ASK(PQuser)
 
+/*
+ * The same of what a call came to.  A libpq may lack them: then `outcomes` of
+ * its copy is false, and none is to be asked.
+ */
+#define LIBPQ_OUTCOMES(ASK)      \
+	ASK(PQtransactionStatus) \
+	ASK(PQresultStatus)      \
+	ASK(PQresultErrorField)  \
+	ASK(PQcmdStatus)         \
+	ASK(PQerrorMessage)
+
 enum libpq_function {
 #define ACQUIRE(name, ...) LIBPQ_##name,
 #define RELEASE(name, ...) LIBPQ_##name,
@@ -41,6 +52,7 @@ enum libpq_function {
 #include "preload/hooks.def"
 #define ASK(name) LIBPQ_##name,
 	LIBPQ_QUESTIONS(ASK)
+	LIBPQ_OUTCOMES(ASK)
 #undef ASK
 		LIBPQ_FUNCTIONS,
 	LIBPQ_HOOKS = LIBPQ_PQstatus /* the first so many are hooked */
@@ -79,6 +91,7 @@ struct libpq {
 	bool startup;	      /* there before the program began */
 	bool lasting;	      /* and there until it ends */
 	bool hidden;	      /* no symbol leads there; for its owner only */
+	bool outcomes;	      /* it has all LIBPQ_OUTCOMES */
 	libpq_code *function[LIBPQ_FUNCTIONS]; /* NULL: not in this version */
 };
 
@@ -125,8 +138,10 @@ libpq_code *libpq_front(enum libpq_function function);
 /* Whether an address lies in an object that stands in front of libpq. */
 bool libpq_is_front(const void *address);
 
-/* Asks a question of a connection; `copy` must have come with it. */
-#define libpq_ask(copy, question, conn) \
-	(((__typeof__(&question))(copy)->function[LIBPQ_##question])(conn))
+/* Asks a question of a connection, or of a result; `copy` must have come with
+ * it. */
+#define libpq_ask(copy, question, ...)                                \
+	(((__typeof__(&question))(copy)->function[LIBPQ_##question])( \
+		__VA_ARGS__))
 
 #endif

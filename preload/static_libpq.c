@@ -144,7 +144,7 @@ static void take_functions(struct static_libpq *s)
 	for (int f = LIBPQ_HOOKS; f < LIBPQ_FUNCTIONS; f++)
 		if (s->found[f].address)
 			*(void **)&s->function[f] = s->found[f].address;
-		else
+		else if (f < LIBPQ_PQtransactionStatus)
 			s->function[f] = (libpq_code *)nobody_answers;
 	for (size_t i = 0; i < s->count; i++)
 		s->function[s->patched[i]] = s->patches[i].original;

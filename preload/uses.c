@@ -2,6 +2,8 @@
 #include "preload/uses.h"
 
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "preload/hash.h"
 #include "preload/recording.h"
@@ -81,6 +83,21 @@ void uses_forget(void)
 	atomic_store(&uses.generation, recording_generation());
 }
 
+/* A system call, so once in a thread; after a fork it is another one. */
+static int32_t thread_id(unsigned generation)
+{
+	static _Thread_local struct {
+		unsigned generation;
+		int32_t tid;
+	} own;
+
+	if (own.generation != generation) {
+		own.tid = (int32_t)syscall(SYS_gettid);
+		own.generation = generation;
+	}
+	return own.tid;
+}
+
 static bool is_current(unsigned generation)
 {
 	return recording_is_ours() && generation == recording_generation();
@@ -120,23 +137,46 @@ bool uses_begin(struct use *use, const void *handle)
 	if (!entry || !take(use, entry, key))
 		return !atomic_load(&set->crowded);
 	atomic_fetch_add_explicit(&use->slot->calls, 1, memory_order_relaxed);
+	atomic_store_explicit(&use->slot->used_by, thread_id(use->generation),
+			      memory_order_relaxed);
 	return true;
 }
 
+/* The connection's own thread writes these: two at a time are misuse. */
+static void take_outcome(struct record_slot *slot,
+			 const struct outcome *outcome, uint64_t now)
+{
+	const uint32_t doing =
+		atomic_load_explicit(&slot->doing, memory_order_relaxed);
+	const uint32_t error = outcome_error(
+		outcome, doing,
+		atomic_load_explicit(&slot->error, memory_order_relaxed));
+
+	atomic_store_explicit(&slot->doing, outcome_doing(outcome, doing),
+			      memory_order_relaxed);
+	if (!error)
+		return;
+	atomic_store_explicit(&slot->error, error, memory_order_relaxed);
+	atomic_store_explicit(&slot->error_ns, now, memory_order_relaxed);
+}
+
 /* One that was left by longjmp ends late: its slot may be another handle's. */
-void uses_end(const struct use *use)
+void uses_end(const struct use *use, const struct outcome *outcome)
 {
 	struct record_slot *slot = use->slot;
+	uint64_t now;
 
 	if (!slot || !is_current(use->generation) || since(slot) != use->since)
 		return;
+	now = recording_now_roughly();
+	if (outcome)
+		take_outcome(slot, outcome, now);
 	if (use->acquired)
 		atomic_store_explicit(
 			&slot->used_at,
 			atomic_load_explicit(use->acquired,
 					     memory_order_relaxed),
 			memory_order_relaxed);
-	atomic_store_explicit(&slot->used_ns, recording_now_roughly(),
-			      memory_order_relaxed);
+	atomic_store_explicit(&slot->used_ns, now, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&slot->calls, 1, memory_order_release);
 }

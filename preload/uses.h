@@ -4,8 +4,9 @@
  *
  * A query on a local socket takes some 40 microseconds, and this is asked at
  * every one, so it takes no lock and makes no system call: an index finds the
- * slot by the handle.  In the slot `calls` is raised while a call is under way;
- * when it ends, the other fields say when that was.
+ * slot by the handle.  In the slot `calls` is raised while a call is under way,
+ * and `used_by` is the thread; when it ends, the other fields say when that
+ * was, and what it came to.
  *
  * The index is filled under recording_lock(), and read by any thread, also in
  * a signal handler or in a child of fork().
@@ -14,6 +15,7 @@
 #define PRELOAD_USES_H
 
 #include <stdbool.h>
+#include "preload/outcome.h"
 #include "record/format.h"
 
 /* One call that is under way.  Each thread has several: it is kept small. */
@@ -39,6 +41,7 @@ void uses_forget(void);
  * to be added once more.
  */
 bool uses_begin(struct use *use, const void *handle);
-void uses_end(const struct use *use);
+/* `outcome` is NULL if the call was left by a jump. */
+void uses_end(const struct use *use, const struct outcome *outcome);
 
 #endif

@@ -247,6 +247,9 @@ enum record_transaction {
 
 #define CONNECTION_LISTENS 16u /* above the transaction: after LISTEN ... */
 #define CONNECTION_COPIES  32u /* ... in COPY, or replicating */
+#define CONNECTION_LISTENED_TWICE                                    \
+	64u /* or more often: an UNLISTEN may leave another channel, \
+	       and LISTENS stays until DISCARD ALL */
 
 /* An SQLSTATE, five characters, in a word; 0 is none. */
 static inline uint32_t record_sqlstate(const char *text)

@@ -76,7 +76,7 @@ START_TEST(a_call_counts_until_it_ends)
 	ck_assert(uses_begin(&use, &handles[0]));
 	ck_assert_uint_eq(slot->calls, 1);
 	ck_assert_uint_eq(slot->used_ns, 0);
-	uses_end(&use);
+	uses_end(&use, NULL);
 	ck_assert_uint_eq(slot->calls, 0);
 	ck_assert_uint_gt(slot->used_ns, 0);
 	ck_assert_uint_eq(slot->used_at, 1);
@@ -91,7 +91,7 @@ START_TEST(the_end_of_a_use_is_counted_in_acquisitions_of_the_site)
 	acquire(&handles[1]);
 	ck_assert(uses_begin(&use, &handles[0]));
 	acquire(&handles[2]);
-	uses_end(&use);
+	uses_end(&use, NULL);
 	ck_assert_uint_eq(slot_of(&handles[0])->used_at, 3);
 	ck_assert_uint_eq(slot_of(&handles[1])->used_at, 0);
 }
@@ -107,7 +107,7 @@ START_TEST(a_handle_that_is_not_out_is_not_in_use)
 	release(&handles[0]);
 	ck_assert(uses_begin(&use, &handles[0]));
 	ck_assert_ptr_null(use.slot);
-	uses_end(&use);
+	uses_end(&use, NULL);
 }
 END_TEST
 
@@ -121,7 +121,7 @@ START_TEST(a_late_end_changes_nothing_of_the_next_handle)
 	acquire(&handles[1]);
 	ck_assert_ptr_eq(slot_of(&handles[1]), use.slot);
 	ck_assert_uint_eq(use.slot->calls, 0);
-	uses_end(&use);
+	uses_end(&use, NULL);
 	ck_assert_uint_eq(use.slot->calls, 0);
 	ck_assert_uint_eq(use.slot->used_ns, 0);
 }
@@ -143,7 +143,7 @@ START_TEST(what_the_index_has_no_room_for_is_found_by_the_tracker)
 		}
 		ck_assert_ptr_nonnull(use.slot);
 		ck_assert_uint_eq(use.slot->handle, record_handle(&handles[i]));
-		uses_end(&use);
+		uses_end(&use, NULL);
 		use.slot = NULL;
 	}
 	ck_assert_uint_gt(asked, sizeof(handles) / 2);
@@ -164,7 +164,7 @@ START_TEST(a_child_leaves_the_uses_of_its_parent_alone)
 		struct use own = { .slot = NULL };
 
 		recording_after_fork_in_child();
-		uses_end(&use);
+		uses_end(&use, NULL);
 		if (!uses_begin(&own, &handles[0]) || own.slot)
 			_exit(1);
 		acquire(&handles[1]);
@@ -175,7 +175,7 @@ START_TEST(a_child_leaves_the_uses_of_its_parent_alone)
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
 	ck_assert_uint_eq(use.slot->calls, 1);
-	uses_end(&use);
+	uses_end(&use, NULL);
 	ck_assert_uint_eq(use.slot->calls, 0);
 }
 END_TEST
