@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pools in the JSON report. */
+/* Pools in the JSON report, and when they ran dry. */
 #include "analyzer/members.h"
 
 void member_use(struct json_writer *w, json_t *object,
@@ -74,5 +74,49 @@ json_t *member_pools(struct json_writer *w, const struct report *report)
 
 	for (size_t i = 0; i < report->pool_count; i++)
 		member_append(w, array, pool(w, &report->pools[i]));
+	return array;
+}
+
+static json_t *keeper(struct json_writer *w, const struct report_keeper *k)
+{
+	json_t *object = json_object();
+
+	member_put(w, object, "site", member_site(w, &k->stack));
+	member_put(w, object, "stack", member_stack(w, &k->stack));
+	member_known(w, object, "tid", k->tid);
+	member_known(w, object, "backend_pid", k->backend_pid);
+	member_seconds(w, object, "age_s", k->age_s);
+	member_use(w, object, &k->use);
+	return object;
+}
+
+static json_t *exhaustion(struct json_writer *w,
+			  const struct report_exhaustion *e)
+{
+	json_t *object = json_object(), *keepers = json_array();
+
+	for (size_t i = 0; i < e->keeper_count; i++)
+		member_append(w, keepers, keeper(w, &e->keepers[i]));
+	member_text(w, object, "pool", e->pool);
+	member_known(w, object, "pid", e->pid);
+	member_known(w, object, "tid", e->tid);
+	member_time(w, object, "at", e->when);
+	member_text(w, object, "reason", e->reason);
+	put_capacity(w, object, e->capacity);
+	member_count(w, object, "used", e->used);
+	member_count(w, object, "waiting", e->waiting);
+	member_text(w, object, "function", e->function);
+	member_put(w, object, "site", member_site(w, &e->stack));
+	member_put(w, object, "stack", member_stack(w, &e->stack));
+	member_put(w, object, "keepers", keepers);
+	return object;
+}
+
+json_t *member_exhaustions(struct json_writer *w, const struct report *report)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < report->exhaustion_count; i++)
+		member_append(w, array, exhaustion(w, &report->exhaustions[i]));
 	return array;
 }

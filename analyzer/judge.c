@@ -278,6 +278,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	judge_findings(r, &places, e, gate);
 	add_sites(r, &places);
 	judge_pools(r, e, pools);
+	judge_exhaustions(r, &places, e, pools);
 	add_processes(r, &processes);
 	judge_gaps(r, e, &unwatched, could_not);
 	note_unused(r, gate);

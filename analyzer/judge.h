@@ -34,6 +34,11 @@ void judge_fill_handle(struct arena *arena, const struct pools *pools,
 		       const struct process *process,
 		       struct report_handle *out);
 
+/* judge_exhaustions.c: when there was nothing left, and who had it all. */
+void judge_exhaustions(struct report *report, struct places *places,
+		       const struct evidence *evidence,
+		       const struct pools *pools);
+
 /*
  * judge_leases.c: what was last heard of a handle that is out and has the slot
  * `number`; and of a lease what connection it is, and who has it.

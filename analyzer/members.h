@@ -43,5 +43,6 @@ json_t *member_stack(struct json_writer *w, const struct report_stack *stack);
 void member_use(struct json_writer *w, json_t *object,
 		const struct report_use *use);
 json_t *member_pools(struct json_writer *w, const struct report *report);
+json_t *member_exhaustions(struct json_writer *w, const struct report *report);
 
 #endif

@@ -119,6 +119,28 @@ struct report_pool {
 	uint64_t nested, by_others, most_by_one;
 };
 
+/* Who had a lease, or a connection, when there was none left to have. */
+struct report_keeper {
+	struct report_stack stack; /* where it was acquired */
+	int tid, backend_pid;
+	double age_s; /* at that moment, as all of it */
+	struct report_use use;
+};
+
+/* The first time that a pool ran dry. */
+struct report_exhaustion {
+	int pid, tid;	    /* who asked in vain */
+	const char *pool;   /* NULL: no pool, but all connections */
+	const char *reason; /* "nothing", "error", "exception": of the acquire;
+			       "too-many-clients", "too-many-files" */
+	const char *function;		  /* that was called */
+	struct report_stack stack;	  /* where */
+	uint64_t when;			  /* nanoseconds since the epoch */
+	uint64_t used, waiting, capacity; /* capacity 0: unknown */
+	struct report_keeper *keepers;	  /* oldest first */
+	size_t keeper_count;
+};
+
 struct report_process {
 	int pid;
 	const char *exe, *end; /* "exit 0", "signal 9", "exec", ... */
@@ -161,6 +183,8 @@ struct report {
 	size_t site_count;
 	struct report_pool *pools; /* failing and waiting ones first */
 	size_t pool_count;
+	struct report_exhaustion *exhaustions; /* in the order of time */
+	size_t exhaustion_count;
 	struct report_process *processes;
 	size_t process_count;
 	uint64_t suppressed; /* handles, by --suppress: all by-design */

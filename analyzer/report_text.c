@@ -192,6 +192,7 @@ static void write_report(const struct text *t)
 	for (size_t i = 0; i < text_listed(report); i++)
 		text_finding(t, i);
 	text_nameless(t);
+	text_exhaustions(t);
 	text_pools(t);
 	for (int i = 0; i < REASONS; i++)
 		write_incomplete(t, (enum report_reason)i);

@@ -65,6 +65,9 @@ void text_nameless(const struct text *t);
 /* The first finding with the same stack as finding `index`. */
 size_t text_same_stack(const struct report *report, size_t index);
 
+/* A block for each pool that ran dry, with who had it all. */
+void text_exhaustions(const struct text *t);
+
 /* A line for each pool. */
 void text_pools(const struct text *t);
 

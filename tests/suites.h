@@ -56,6 +56,7 @@
 	ROW(leases_judged) \
 	ROW(pools)         \
 	ROW(text_pools)    \
+	ROW(exhaustions)   \
 	ROW(proc)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);

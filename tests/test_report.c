@@ -93,17 +93,21 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		{ .stack = made.findings[0].stack, .leases = true },
 	};
 	struct report_pool pool = { .name = "take" };
+	struct report_keeper keeper = { .stack = made.findings[0].stack };
+	struct report_exhaustion dry = { .keepers = &keeper,
+					 .keeper_count = 1 };
 
 	made.report.sites = sites;
 	made.report.site_count = 2;
 	made.report.pools = &pool;
-	made.report.pool_count = 1;
+	made.report.exhaustions = &dry;
+	made.report.pool_count = made.report.exhaustion_count = 1;
 	made.gaps[0] = (struct report_incomplete){ REASON_LOST, "x", false };
 	made.notes[0] = (struct report_note){ 7, "/bin/sudo", "setuid" };
 	made.report.incomplete_count = made.report.note_count = 1;
 	read_back();
 	ck_keys("", "schema version status incomplete coverage totals verdict "
-		    "findings sites pools processes");
+		    "findings sites pools exhaustions processes");
 	ck_keys("incomplete/0", "reason text allowed");
 	ck_keys("coverage", "processes watched notes");
 	ck_keys("coverage/notes/0", "pid exe why");
@@ -126,6 +130,12 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"name capacity peak_used peak_demand waits failures pid rule "
 		"used attempts acquires releases wait_s connect_s failed_by "
 		"nested released_by_other_thread most_by_one_thread");
+	ck_keys("exhaustions/0",
+		"pool pid tid at reason capacity used waiting function site "
+		"stack keepers");
+	ck_keys("exhaustions/0/keepers/0",
+		"site stack tid backend_pid age_s idle_s in_query transaction "
+		"last_error");
 	ck_keys("pools/0/wait_s", "total p95 max");
 	ck_keys("pools/0/failed_by", "nothing error exception");
 	ck_keys("sites/0/site", "function file line module");
