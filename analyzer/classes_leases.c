@@ -14,7 +14,7 @@ bool classes_is_meant(const struct classes *c, uint32_t number,
 
 	if (lease->flags & SLOT_BY_DESIGN || lease->doing & meant)
 		return true;
-	return pools_connection(c->reader, number, lease, &connection) &&
+	return pools_partner(c->reader, number, lease, &connection) &&
 	       connection.doing & meant;
 }
 
@@ -30,7 +30,7 @@ bool classes_is_left(const struct classes *c, uint32_t number,
 
 	if (lease->site >= c->site_count)
 		return false;
-	if (pools_connection(c->reader, number, lease, &connection)) {
+	if (pools_partner(c->reader, number, lease, &connection)) {
 		if (connection.calls || connection.used_ns < lease->acquired_ns)
 			return false;
 		used_at = connection.used_at;

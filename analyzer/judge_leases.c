@@ -89,7 +89,7 @@ void judge_fill_use(struct arena *arena, const struct classes *c,
 		return;
 	}
 	out->held_by = owner(arena, c, slot);
-	if (!pools_connection(c->reader, number, slot, &connection))
+	if (!pools_partner(c->reader, number, slot, &connection))
 		return;
 	judge_fill_backend(arena, c->reader, &connection, out);
 	fill_use(arena, &connection, now, &out->use);

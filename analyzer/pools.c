@@ -48,7 +48,7 @@ static void name_all(struct pools *p, struct arena *arena, struct named *named,
 	}
 }
 
-void pools_find(struct pools *p, struct arena *arena,
+void pools_read(struct pools *p, struct arena *arena,
 		const struct reader *reader)
 {
 	const uint32_t count = reader_count(reader, RECORD_POOLS);
@@ -79,7 +79,7 @@ struct pools *pools_of_all(struct arena *arena, const struct evidence *e)
 	struct pools *all = arena_array(arena, e->record_count, sizeof(*all));
 
 	for (size_t i = 0; i < e->record_count; i++)
-		pools_find(&all[i], arena, e->records[i].reader);
+		pools_read(&all[i], arena, e->records[i].reader);
 	return all;
 }
 
@@ -103,8 +103,8 @@ bool pools_counts_site(const struct pools *p, const struct record_site *site)
 	return site->kind != HANDLE_LEASE || pools_counts(p, site->pool);
 }
 
-bool pools_connection(const struct reader *reader, uint32_t number,
-		      const struct record_slot *lease, struct record_slot *ret)
+bool pools_partner(const struct reader *reader, uint32_t number,
+		   const struct record_slot *lease, struct record_slot *ret)
 {
 	return lease->kind == HANDLE_LEASE && lease->state != SLOT_FREE &&
 	       reader_slot(reader, lease->partner, ret) &&

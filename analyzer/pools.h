@@ -29,7 +29,7 @@ struct pools {
 
 /* Of all records: an array in their order. */
 struct pools *pools_of_all(struct arena *arena, const struct evidence *e);
-void pools_find(struct pools *p, struct arena *arena,
+void pools_read(struct pools *p, struct arena *arena,
 		const struct reader *reader);
 
 /* NULL unless it is known, counts, and is not simply all connections. */
@@ -48,7 +48,7 @@ bool pools_counts_site(const struct pools *p, const struct record_site *site);
  * The connection of a lease that is out and has the slot `number`; false if it
  * is not known.
  */
-bool pools_connection(const struct reader *reader, uint32_t number,
-		      const struct record_slot *lease, struct record_slot *ret);
+bool pools_partner(const struct reader *reader, uint32_t number,
+		   const struct record_slot *lease, struct record_slot *ret);
 
 #endif

@@ -80,7 +80,7 @@ static void classify(void)
 		acquired;
 	ck_assert_msg(!reader_open_memory(made.bytes, made.size, &reader, &why),
 		      "%s", why);
-	pools_find(&pools, &arena, reader);
+	pools_read(&pools, &arena, reader);
 	classes_find(&classes, &arena, &pools, &process);
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
 		ck_assert(reader_slot(reader, i, &at));
