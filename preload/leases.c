@@ -429,6 +429,15 @@ static void failed(struct writer *record, struct pool *pool, enum lease_end end,
 	pools_failed(record, pool, ends[end].sum);
 }
 
+/* It has a lease. */
+static void watch_thread(void)
+{
+	if (thread.is_watched)
+		return;
+	thread.is_watched = true;
+	owners_watch_thread();
+}
+
 void leases_tried(struct lease_try *try, enum lease_end end, uint64_t handle,
 		  const char *function, const void *caller)
 {
@@ -452,10 +461,8 @@ void leases_tried(struct lease_try *try, enum lease_end end, uint64_t handle,
 		leases.unseen++;
 	}
 	recording_unlock();
-	if (pool && end == LEASE_ACQUIRED && !thread.is_watched) {
-		thread.is_watched = true;
-		owners_watch_thread();
-	}
+	if (pool && end == LEASE_ACQUIRED)
+		watch_thread();
 }
 
 /* What the connection is in the middle of; 0: nothing is wrong with that. */
@@ -575,6 +582,8 @@ void leases_used(const void *conn)
 	}
 	thread.wanted = record && owners_wanting(tid);
 	recording_unlock();
+	if (slot)
+		watch_thread();
 }
 
 void leases_connected(const void *conn, uint64_t took_ns)

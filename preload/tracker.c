@@ -458,7 +458,10 @@ void tracker_each_connection(tracker_see *see, void *data)
 
 void tracker_begin(void)
 {
-	tracker_lock();
+	struct writer *record = tracker_lock();
+
+	if (record)
+		pools_connections(record);
 	recording_unlock();
 }
 

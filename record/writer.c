@@ -41,13 +41,14 @@ static const struct first_segment {
 
 /* What most processes never have: its first segment is made when it is. */
 static const struct first_segment later_segments[] = {
-	{ RECORD_RULES, sizeof(struct record_rule), 64, 0 },
-	{ RECORD_POOLS, sizeof(struct record_pool), 8, 0 },
-	{ RECORD_SERIES, sizeof(struct record_bucket), RECORD_BUCKETS, 0 },
-	{ RECORD_HOLDS, sizeof(struct record_hold), 128, 0 },
-	{ RECORD_ERRORS, sizeof(struct record_error), 64, 0 },
-	{ RECORD_EXHAUSTIONS, sizeof(struct record_exhaustion), 8, 0 },
-	{ RECORD_KEEPERS, sizeof(struct record_keeper), 64, 0 },
+	{ RECORD_RULES, sizeof(struct record_rule), 64, 64 },
+	{ RECORD_POOLS, sizeof(struct record_pool), 8, 8 },
+	{ RECORD_SERIES, sizeof(struct record_bucket), RECORD_BUCKETS,
+	  2 * RECORD_BUCKETS },
+	{ RECORD_HOLDS, sizeof(struct record_hold), 128, 512 },
+	{ RECORD_ERRORS, sizeof(struct record_error), 64, 64 },
+	{ RECORD_EXHAUSTIONS, sizeof(struct record_exhaustion), 8, 8 },
+	{ RECORD_KEEPERS, sizeof(struct record_keeper), 64, 256 },
 };
 #define LATER_SEGMENTS (sizeof(later_segments) / sizeof(later_segments[0]))
 
@@ -377,14 +378,20 @@ uint32_t writer_reserve(struct writer *w, enum record_type type, uint32_t count)
 	return w->directory[newest_segment(w, type)].first;
 }
 
-void writer_grow_ahead(struct writer *w)
+static void reserve_ahead(struct writer *w,
+			  const struct first_segment *segments, size_t count)
 {
-	for (size_t i = 0; i < FIRST_SEGMENTS; i++) {
+	for (size_t i = 0; i < count; i++) {
 		w->refused = 0; /* what is smaller may still fit */
-		writer_reserve(w, first_segments[i].type,
-			       first_segments[i].ahead);
+		writer_reserve(w, segments[i].type, segments[i].ahead);
 	}
 	w->refused = 0;
+}
+
+void writer_grow_ahead(struct writer *w)
+{
+	reserve_ahead(w, first_segments, FIRST_SEGMENTS);
+	reserve_ahead(w, later_segments, LATER_SEGMENTS);
 }
 
 void writer_publish(struct writer *w, enum record_type type, uint32_t first,

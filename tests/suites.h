@@ -57,6 +57,8 @@
 	ROW(pools)         \
 	ROW(text_pools)    \
 	ROW(exhaustions)   \
+	ROW(leases)        \
+	ROW(series)        \
 	ROW(proc)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);
