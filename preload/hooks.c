@@ -9,9 +9,12 @@
  */
 #include "preload/hooks.h"
 
+#include <time.h>
+
 #include "preload/caller.h"
 #include "preload/choice.h"
 #include "preload/guard.h"
+#include "preload/leases.h"
 #include "preload/lifecycle.h"
 #include "preload/loader.h"
 #include "preload/patch.h"
@@ -45,7 +48,16 @@ struct call {
 	bool program;	 /* an event: the program's call, and we are at work */
 	bool is_inner;	 /* libpq's own call, and nothing is kept of it */
 	struct use *use; /* NULL if the call could not be kept */
+	uint64_t began_ns;
 };
+
+static uint64_t now(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
 
 /* Which copy a call is for: the exported hooks must find out. */
 static bool find_real(struct call *call, const struct libpq *copy,
@@ -80,6 +92,7 @@ static bool call_begins(struct call *call, const struct libpq *copy,
 {
 	const bool ready = lifecycle_ready();
 
+	call->began_ns = now();
 	if (!find_real(call, copy, function, caller))
 		return false;
 	call->program =
@@ -127,6 +140,15 @@ static enum record_slot_state state_of(const struct libpq *copy,
 	}
 }
 
+/* A pool that connects does not wait, but it may be refused. */
+static void connected(const struct call *call, const PGconn *conn,
+		      uint64_t took_ns, bool is_down)
+{
+	leases_connected(conn, took_ns);
+	if (is_down && call->copy->outcomes)
+		leases_refused(libpq_ask(call->copy, PQerrorMessage, conn));
+}
+
 /* `conn` is the connection itself, or the one that a cancel handle is for. */
 static void acquired(const struct call *call, const void *handle,
 		     const PGconn *conn, enum record_handle_kind kind,
@@ -152,6 +174,11 @@ static void acquired(const struct call *call, const void *handle,
 	what.server.user = libpq_ask(copy, PQuser, conn);
 	stack_capture(&what.stack, caller);
 	tracker_acquired(&what);
+	if (kind == HANDLE_CONNECTION)
+		connected(call, conn,
+			  what.state == SLOT_CONNECTING ? 0
+							: now() - call->began_ns,
+			  what.state == SLOT_FAILED);
 	guard_leave(&guard);
 }
 
@@ -164,6 +191,16 @@ static bool is_harmless(const struct misuse *what)
 	return what->kind == EVENT_FORKED_FINISH && !what->established;
 }
 
+/*
+ * Whether libpq may be asked of it: one that is finished already is somebody's
+ * memory by now.
+ */
+static bool has_session(const struct call *call, const struct misuse *what)
+{
+	return what->kind != EVENT_DOUBLE_FINISH &&
+	       libpq_ask(call->copy, PQstatus, what->handle) == CONNECTION_OK;
+}
+
 /* Apart: a stack takes much room on the stack. */
 static __attribute__((noinline)) void misused(const struct call *call,
 					      struct misuse *what,
@@ -172,8 +209,7 @@ static __attribute__((noinline)) void misused(const struct call *call,
 {
 	struct stack stack;
 
-	what->established =
-		libpq_ask(call->copy, PQstatus, what->handle) == CONNECTION_OK;
+	what->established = has_session(call, what);
 	if (is_harmless(what))
 		return;
 	what->function = function;
@@ -218,29 +254,58 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 		     bool is_down)
 {
 	struct guard guard;
+	uint64_t took_ns;
 
 	if (!is_up && !is_down)
 		return;
 	guard_enter(&guard);
 	if (is_up)
-		tracker_established(conn,
-				    libpq_ask(call->copy, PQbackendPID, conn));
+		took_ns = tracker_established(
+			conn, libpq_ask(call->copy, PQbackendPID, conn));
 	else
-		tracker_failed(conn);
+		took_ns = tracker_failed(conn);
+	if (took_ns)
+		connected(call, conn, took_ns, is_down);
+	guard_leave(&guard);
+}
+
+static enum use_work use_begins_again(struct use *use, const PGconn *conn)
+{
+	struct guard guard;
+
+	guard_enter(&guard);
+	tracker_used(conn);
+	guard_leave(&guard);
+	return uses_begin(use, conn);
+}
+
+/* Apart, as it is rare: once for most leases. */
+static __attribute__((noinline)) void uses_lease(const struct call *call,
+						 const PGconn *conn,
+						 const char *function,
+						 const void *caller)
+{
+	struct misuse misuse;
+	struct guard guard;
+
+	guard_enter(&guard);
+	leases_used(conn);
+	if (tracker_using_released(conn, &misuse))
+		misused(call, &misuse, function, caller);
 	guard_leave(&guard);
 }
 
 /* It ends with the call; neither takes a lock, but in a very large pool. */
-static void uses(struct use *use, const PGconn *conn)
+static void uses(const struct call *call, const PGconn *conn,
+		 const char *function, const void *caller)
 {
-	struct guard guard;
+	struct use *use = call->use;
+	enum use_work work = use ? uses_begin(use, conn) : USE_NOTHING;
 
-	if (!use || uses_begin(use, conn))
-		return;
-	guard_enter(&guard);
-	tracker_used(conn);
-	guard_leave(&guard);
-	uses_begin(use, conn);
+	if (work == USE_INDEX)
+		work = use_begins_again(use, conn);
+	if (work == USE_LEASE || (leases_wanted() && use && use->slot))
+		uses_lease(call, conn, function, caller);
 }
 
 /* Whether there is anything to tell of it, and libpq can. */
@@ -390,7 +455,7 @@ static bool has_used(const struct call *call, const void *frame)
 		if (!use_begins(&call, copy, LIBPQ_##name, caller, FRAME)) \
 			return (returns)0;                                 \
 		if (call.program && conn)                                  \
-			uses(call.use, conn);                              \
+			uses(&call, conn, #name, caller);                  \
 		answer = REAL(returns, params) args;                       \
 		if (call.is_inner)                                         \
 			return answer;                                     \

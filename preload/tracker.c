@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/finished.h"
 #include "preload/hash.h"
 #include "preload/holds.h"
 #include "preload/leases.h"
@@ -25,6 +26,7 @@ struct place {
 	struct handle_owner owner;
 	enum record_handle_kind kind;
 	unsigned generation; /* of the process that acquired it */
+	uint64_t attempt_ns; /* when it began to connect, since the record */
 	UT_hash_handle hh;
 };
 
@@ -63,6 +65,7 @@ static void begin_process(void)
 	leases_forget();
 	memory_forget();
 	uses_forget();
+	finished_forget();
 }
 
 /* The record, with everything here belonging to this process. */
@@ -251,6 +254,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 	place->owner.start_ticks = record->header->start_ticks;
 	place->owner.pid = record->header->pid;
 	place->owner.site = site;
+	place->attempt_ns = place->slot->acquired_ns;
 	HASH_ADD_BYHASHVALUE(hh, tracker.by_handle, handle,
 			     sizeof(place->handle),
 			     (unsigned)hash_handle(place->handle), place);
@@ -272,6 +276,7 @@ void tracker_acquired(const struct acquisition *what)
 	struct place *old;
 
 	if (record) {
+		finished_remove(record_handle(what->handle));
 		old = find(what->handle);
 		if (old && is_own(old)) {
 			forget(record, old);
@@ -302,6 +307,62 @@ static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 	return ret->handle_kind == HANDLE_CONNECTION ? ret : NULL;
 }
 
+/* What is wrong with a connection of our own. */
+static void fill_misuse(struct misuse *ret, enum record_event_kind kind,
+			const void *handle, const struct handle_owner *owner)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->kind = kind;
+	ret->handle = handle;
+	ret->handle_kind = HANDLE_CONNECTION;
+	ret->owner = *owner;
+	ret->pool = RECORD_NONE;
+}
+
+/*
+ * Somebody has its lease, and will use it.  A pool may finish what it has lent:
+ * within its own functions, of which the release has ended the lease already.
+ */
+static bool is_leased(struct writer *record, const struct place *place,
+		      struct misuse *ret)
+{
+	const struct record_slot *slot = place->slot;
+
+	if (slot->partner == RECORD_NONE || leases_inside())
+		return false;
+	fill_misuse(ret, EVENT_FINISHED_WHILE_LEASED,
+		    record_handle_address(place->handle), &place->owner);
+	slot = writer_at(record, RECORD_SLOTS, slot->partner);
+	ret->owner.site = slot->site;
+	ret->pool = slot->pool;
+	return true;
+}
+
+static bool finish_own(struct writer *record, struct place *place,
+		       struct misuse *ret)
+{
+	const bool wrong = place->kind == HANDLE_CONNECTION &&
+			   is_leased(record, place, ret);
+
+	if (place->kind == HANDLE_CONNECTION)
+		finished_add(place->handle, &place->owner);
+	forget(record, place);
+	count_finish(record, place->kind);
+	return wrong;
+}
+
+/* Or libpq never gave it to the program, as far as is known. */
+static bool was_finished(const void *handle, enum record_handle_kind kind,
+			 struct misuse *ret)
+{
+	const struct handle_owner *owner = finished_find(record_handle(handle));
+
+	if (kind != HANDLE_CONNECTION || !owner)
+		return false;
+	fill_misuse(ret, EVENT_DOUBLE_FINISH, handle, owner);
+	return true;
+}
+
 /* It has no place. */
 static void release_unknown(struct writer *record, enum record_handle_kind kind)
 {
@@ -319,39 +380,52 @@ bool tracker_releasing(const void *handle, enum record_handle_kind kind,
 	bool wrong = false;
 
 	if (place && place->kind == kind && is_own(place)) {
-		forget(record, place);
-		count_finish(record, kind);
+		wrong = finish_own(record, place, ret);
 	} else if (place && place->kind == kind) {
 		wrong = end_inherited(place, ret);
 	} else if (record && !place) {
-		release_unknown(record, kind);
+		wrong = was_finished(handle, kind, ret);
+		if (!wrong)
+			release_unknown(record, kind);
 	}
 	recording_unlock();
 	return wrong;
 }
 
-struct record_slot *tracker_connection(const void *handle, uint32_t *ret_number)
+/* The place of a connection of our own, or NULL. */
+static struct place *connection(const void *handle)
 {
 	struct place *place = find(handle);
 
 	if (!place || place->kind != HANDLE_CONNECTION || !is_own(place))
 		return NULL;
+	return place;
+}
+
+struct record_slot *tracker_connection(const void *handle, uint32_t *ret_number)
+{
+	struct place *place = connection(handle);
+
+	if (!place)
+		return NULL;
 	*ret_number = place->number;
 	return place->slot;
 }
 
-/* The slot of a connection of our own, or NULL. */
-static struct record_slot *connection(const void *handle)
+/* How long it has been connecting; 0 if it is not. */
+static uint64_t took(struct writer *record, const struct place *place)
 {
-	uint32_t number;
-
-	return tracker_connection(handle, &number);
+	if (place->slot->state != SLOT_CONNECTING)
+		return 0;
+	return recording_now(record) - place->attempt_ns;
 }
 
-void tracker_established(const void *handle, int32_t backend_pid)
+uint64_t tracker_established(const void *handle, int32_t backend_pid)
 {
 	struct writer *record = tracker_lock();
-	struct record_slot *slot = record ? connection(handle) : NULL;
+	struct place *place = record ? connection(handle) : NULL;
+	struct record_slot *slot = place ? place->slot : NULL;
+	const uint64_t took_ns = place ? took(record, place) : 0;
 
 	/* A poll of a connection that is established already says OK again. */
 	if (slot && slot->state != SLOT_ESTABLISHED) {
@@ -370,30 +444,33 @@ void tracker_established(const void *handle, int32_t backend_pid)
 		moved(record, slot, from);
 	}
 	recording_unlock();
+	return took_ns;
 }
 
 static void set_state(struct writer *record, struct record_slot *slot,
 		      enum record_slot_state state, unsigned flags)
 {
-	const enum record_slot_state from = slot ? slot->state : SLOT_FREE;
+	const enum record_slot_state from = slot->state;
 
-	if (!slot)
-		return;
 	writer_slot_begin(slot);
 	slot->state = (uint8_t)state;
 	slot->flags |= (uint16_t)flags;
 	slot->backend_pid = 0;
+	slot->doing = TRANSACTION_UNKNOWN; /* the session is gone */
 	writer_slot_end(slot);
 	moved(record, slot, from);
 }
 
-void tracker_failed(const void *handle)
+uint64_t tracker_failed(const void *handle)
 {
 	struct writer *record = tracker_lock();
+	struct place *place = record ? connection(handle) : NULL;
+	const uint64_t took_ns = place ? took(record, place) : 0;
 
-	if (record)
-		set_state(record, connection(handle), SLOT_FAILED, 0);
+	if (place)
+		set_state(record, place->slot, SLOT_FAILED, 0);
 	recording_unlock();
+	return took_ns;
 }
 
 bool tracker_resetting(const void *handle, struct misuse *ret)
@@ -402,11 +479,12 @@ bool tracker_resetting(const void *handle, struct misuse *ret)
 	struct place *place = record ? find(handle) : NULL;
 	bool wrong = false;
 
-	if (place && !is_own(place))
+	if (place && !is_own(place)) {
 		wrong = end_inherited(place, ret);
-	else if (place)
-		set_state(record, connection(handle), SLOT_CONNECTING,
-			  SLOT_RESET);
+	} else if (place && place->kind == HANDLE_CONNECTION) {
+		place->attempt_ns = recording_now(record);
+		set_state(record, place->slot, SLOT_CONNECTING, SLOT_RESET);
+	}
 	recording_unlock();
 	return wrong;
 }
@@ -430,6 +508,60 @@ void tracker_used(const void *handle)
 	if (place && is_own(place))
 		index_use(record, place);
 	recording_unlock();
+}
+
+/* One of them may be of any connection. */
+static bool has_unjoined_lease(struct writer *record)
+{
+	for (uint32_t i = 0; i < record->header->segment_count; i++) {
+		const struct record_segment *segment = &record->directory[i];
+
+		if (segment->type != RECORD_SLOTS)
+			continue;
+		for (uint32_t n = 0; n < segment->used; n++) {
+			const struct record_slot *slot = writer_at(
+				record, RECORD_SLOTS, segment->first + n);
+
+			if (slot->kind == HANDLE_LEASE &&
+			    slot->state != SLOT_FREE &&
+			    slot->partner == RECORD_NONE)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Whether it is in the pool again.  Of a program that tells us itself nobody
+ * knows how long its release takes, once it has begun.
+ */
+static bool is_released(struct writer *record, const struct record_slot *slot)
+{
+	const struct record_pool *pool = NULL;
+
+	if (slot->pool != RECORD_NONE)
+		pool = writer_at(record, RECORD_POOLS, slot->pool);
+	return pool && !(pool->flags & POOL_ANNOTATED) &&
+	       slot->partner == RECORD_NONE && !has_unjoined_lease(record);
+}
+
+bool tracker_using_released(const void *handle, struct misuse *ret)
+{
+	struct writer *record = tracker_lock();
+	struct place *place = record ? connection(handle) : NULL;
+	const int32_t self = (int32_t)syscall(SYS_gettid);
+	bool wrong = false;
+
+	if (place && place->slot->released_by == self && !leases_inside() &&
+	    is_released(record, place->slot)) {
+		fill_misuse(ret, EVENT_USE_AFTER_RELEASE, handle,
+			    &place->owner);
+		ret->pool = place->slot->pool;
+		place->slot->released_by = 0; /* told once */
+		wrong = true;
+	}
+	recording_unlock();
+	return wrong;
 }
 
 void tracker_by_design(const void *handle)

@@ -9,7 +9,8 @@
  *
  * A connection is connecting, then failed or established.  What is said of a
  * handle that the tracker does not know changes nothing: libpq's own handles
- * are such.
+ * are such.  What was released may not be released again, as long as libpq has
+ * not returned the same address once more.
  *
  * A child of fork() inherits its parent's handles, which are not its own: it
  * may keep them, and leaks nothing.  But to release a connection that a parent
@@ -50,12 +51,18 @@ bool tracker_releasing(const void *handle, enum record_handle_kind kind,
 bool tracker_resetting(const void *handle, struct misuse *ret);
 void tracker_misused(const struct misuse *what, const struct stack *where);
 
-/* How an attempt to connect ended. */
-void tracker_established(const void *handle, int32_t backend_pid);
-void tracker_failed(const void *handle);
+/* How an attempt to connect ended; returns how long it took, if it was one. */
+uint64_t tracker_established(const void *handle, int32_t backend_pid);
+uint64_t tracker_failed(const void *handle);
 
 /* A query runs on it, and uses.h did not know it. */
 void tracker_used(const void *handle);
+
+/*
+ * A query begins on one whose lease this thread gave back last.  True if nobody
+ * has it now, so that this is wrong: as for tracker_releasing().
+ */
+bool tracker_using_released(const void *handle, struct misuse *ret);
 
 /* The program says that it keeps it until its end. */
 void tracker_by_design(const void *handle);

@@ -123,7 +123,28 @@ static bool take(struct use *use, struct entry *entry, uint64_t key)
 	return true;
 }
 
-bool uses_begin(struct use *use, const void *handle)
+/*
+ * Who uses a connection owns its lease, and has none any more who released it.
+ * A connection's `used_by` is its lease's when that begins.
+ */
+static enum use_work take_over(struct record_slot *slot, int32_t tid)
+{
+	const int32_t before =
+		atomic_load_explicit(&slot->used_by, memory_order_relaxed);
+
+	if (before != tid)
+		atomic_store_explicit(&slot->used_by, tid,
+				      memory_order_relaxed);
+	if (atomic_load_explicit(&slot->partner, memory_order_relaxed) !=
+	    RECORD_NONE)
+		return before == tid ? USE_NOTHING : USE_LEASE;
+	return atomic_load_explicit(&slot->released_by, memory_order_relaxed) ==
+			       tid
+		       ? USE_LEASE
+		       : USE_NOTHING;
+}
+
+enum use_work uses_begin(struct use *use, const void *handle)
 {
 	const uint64_t key = record_handle(handle);
 	struct set *set = set_of(key);
@@ -132,14 +153,12 @@ bool uses_begin(struct use *use, const void *handle)
 	use->generation =
 		atomic_load_explicit(&uses.generation, memory_order_acquire);
 	if (!is_current(use->generation))
-		return true;
+		return USE_NOTHING;
 	entry = find(set, key);
 	if (!entry || !take(use, entry, key))
-		return !atomic_load(&set->crowded);
+		return atomic_load(&set->crowded) ? USE_INDEX : USE_NOTHING;
 	atomic_fetch_add_explicit(&use->slot->calls, 1, memory_order_relaxed);
-	atomic_store_explicit(&use->slot->used_by, thread_id(use->generation),
-			      memory_order_relaxed);
-	return true;
+	return take_over(use->slot, thread_id(use->generation));
 }
 
 /* The connection's own thread writes these: two at a time are misuse. */

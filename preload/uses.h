@@ -36,11 +36,14 @@ void uses_remove(uint64_t key);
 /* In another process than before. */
 void uses_forget(void);
 
-/*
- * False if the handle may be out and is not in the index, which then needs it
- * to be added once more.
- */
-bool uses_begin(struct use *use, const void *handle);
+/* What is to be done under the lock, now that a use begins. */
+enum use_work {
+	USE_NOTHING,
+	USE_INDEX, /* it may be out and is not in the index: add it once more */
+	USE_LEASE, /* its lease was another thread's, or this one released it */
+};
+
+enum use_work uses_begin(struct use *use, const void *handle);
 /* `outcome` is NULL if the call was left by a jump. */
 void uses_end(const struct use *use, const struct outcome *outcome);
 

@@ -14,6 +14,8 @@
 	ROW(writer)        \
 	ROW(tracker)       \
 	ROW(uses)          \
+	ROW(outcome)       \
+	ROW(finished)      \
 	ROW(stack)         \
 	ROW(caller)        \
 	ROW(linked)        \

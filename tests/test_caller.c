@@ -45,6 +45,19 @@ START_TEST(a_call_that_returns_into_a_library_of_its_own_is_libpqs)
 }
 END_TEST
 
+/* lo_read runs PQfn, and has no row in hooks.def. */
+START_TEST(but_a_query_out_of_one_in_which_nobody_is_known_is_the_programs)
+{
+	const char outer = 0;
+
+	ck_assert(caller_is_program(&library, in_libpq, true));
+	caller_enters(&outer, &library, true, true);
+	ck_assert(!caller_is_program(&library, in_libpq, true));
+	caller_leaves(&outer);
+	ck_assert(caller_is_program(&library, in_libpq, true));
+}
+END_TEST
+
 START_TEST(a_plugin_with_libpq_inside_is_the_program_until_it_is_in_a_call)
 {
 	const char outer = 0;
@@ -134,6 +147,9 @@ Suite *caller_suite(void)
 	tcase_add_test(test, a_call_that_returns_into_the_shim_is_libpqs);
 	tcase_add_test(test,
 		       a_call_that_returns_into_a_library_of_its_own_is_libpqs);
+	tcase_add_test(
+		test,
+		but_a_query_out_of_one_in_which_nobody_is_known_is_the_programs);
 	tcase_add_test(
 		test,
 		a_plugin_with_libpq_inside_is_the_program_until_it_is_in_a_call);

@@ -3,6 +3,7 @@
  * What preload/uses.h promises, and caller.h of a call that uses a connection;
  * through the tracker, which fills the index.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -73,7 +74,7 @@ START_TEST(a_call_counts_until_it_ends)
 
 	acquire(&handles[0]);
 	slot = slot_of(&handles[0]);
-	ck_assert(uses_begin(&use, &handles[0]));
+	ck_assert_int_eq(uses_begin(&use, &handles[0]), USE_NOTHING);
 	ck_assert_uint_eq(slot->calls, 1);
 	ck_assert_uint_eq(slot->used_ns, 0);
 	uses_end(&use, NULL);
@@ -83,13 +84,89 @@ START_TEST(a_call_counts_until_it_ends)
 }
 END_TEST
 
+START_TEST(it_says_whose_it_is_and_what_it_came_to)
+{
+	const struct outcome failed = {
+		.transaction = TRANSACTION_FAILED,
+		.error = record_sqlstate("40001"),
+	};
+	const struct outcome drained = { .transaction = TRANSACTION_IDLE };
+	struct use use = { .slot = NULL };
+	const struct record_slot *slot;
+
+	acquire(&handles[0]);
+	slot = slot_of(&handles[0]);
+	uses_begin(&use, &handles[0]);
+	ck_assert_int_eq(slot->used_by, gettid());
+	uses_end(&use, &failed);
+	ck_assert_uint_eq(slot->doing, TRANSACTION_FAILED);
+	ck_assert_uint_eq(slot->error, record_sqlstate("40001"));
+	ck_assert_uint_eq(slot->error_ns, slot->used_ns);
+	uses_begin(&use, &handles[0]);
+	uses_end(&use, &drained);
+	ck_assert_uint_eq(slot->doing, TRANSACTION_IDLE);
+	ck_assert_uint_eq(slot->error, record_sqlstate("40001"));
+	uses_begin(&use, &handles[0]);
+	uses_end(&use, NULL);
+	ck_assert_uint_eq(slot->doing, TRANSACTION_IDLE);
+}
+END_TEST
+
+static void *use_once(void *handle)
+{
+	struct use use = { .slot = NULL };
+	const enum use_work work = uses_begin(&use, handle);
+
+	ck_assert_int_eq(use.slot->used_by, gettid());
+	uses_end(&use, NULL);
+	return (void *)(uintptr_t)work;
+}
+
+static enum use_work work_of_another_thread(void *handle)
+{
+	pthread_t thread;
+	void *work;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, use_once, handle), 0);
+	ck_assert_int_eq(pthread_join(thread, &work), 0);
+	return (enum use_work)(uintptr_t)work;
+}
+
+START_TEST(a_lease_has_work_when_another_thread_uses_it)
+{
+	struct record_slot *slot;
+
+	acquire(&handles[0]);
+	slot = (struct record_slot *)slot_of(&handles[0]);
+	use_once(&handles[0]);
+	ck_assert_int_eq(work_of_another_thread(&handles[0]), USE_NOTHING);
+	slot->partner = 7;
+	ck_assert_ptr_eq(use_once(&handles[0]), (void *)USE_LEASE);
+	ck_assert_ptr_eq(use_once(&handles[0]), (void *)USE_NOTHING);
+	ck_assert_int_eq(work_of_another_thread(&handles[0]), USE_LEASE);
+	ck_assert_int_ne(slot->used_by, gettid());
+}
+END_TEST
+
+START_TEST(so_has_one_that_the_thread_gave_back)
+{
+	struct record_slot *slot;
+
+	acquire(&handles[0]);
+	slot = (struct record_slot *)slot_of(&handles[0]);
+	slot->released_by = gettid();
+	ck_assert_ptr_eq(use_once(&handles[0]), (void *)USE_LEASE);
+	ck_assert_int_eq(work_of_another_thread(&handles[0]), USE_NOTHING);
+}
+END_TEST
+
 START_TEST(the_end_of_a_use_is_counted_in_acquisitions_of_the_site)
 {
 	struct use use = { .slot = NULL };
 
 	acquire(&handles[0]);
 	acquire(&handles[1]);
-	ck_assert(uses_begin(&use, &handles[0]));
+	ck_assert_int_eq(uses_begin(&use, &handles[0]), USE_NOTHING);
 	acquire(&handles[2]);
 	uses_end(&use, NULL);
 	ck_assert_uint_eq(slot_of(&handles[0])->used_at, 3);
@@ -102,10 +179,10 @@ START_TEST(a_handle_that_is_not_out_is_not_in_use)
 	struct use use = { .slot = NULL };
 
 	acquire(&handles[0]);
-	ck_assert(uses_begin(&use, &handles[1]));
+	ck_assert_int_eq(uses_begin(&use, &handles[1]), USE_NOTHING);
 	ck_assert_ptr_null(use.slot);
 	release(&handles[0]);
-	ck_assert(uses_begin(&use, &handles[0]));
+	ck_assert_int_eq(uses_begin(&use, &handles[0]), USE_NOTHING);
 	ck_assert_ptr_null(use.slot);
 	uses_end(&use, NULL);
 }
@@ -116,7 +193,7 @@ START_TEST(a_late_end_changes_nothing_of_the_next_handle)
 	struct use use = { .slot = NULL };
 
 	acquire(&handles[0]);
-	ck_assert(uses_begin(&use, &handles[0]));
+	ck_assert_int_eq(uses_begin(&use, &handles[0]), USE_NOTHING);
 	release(&handles[0]);
 	acquire(&handles[1]);
 	ck_assert_ptr_eq(slot_of(&handles[1]), use.slot);
@@ -136,10 +213,11 @@ START_TEST(what_the_index_has_no_room_for_is_found_by_the_tracker)
 	for (size_t i = 0; i < sizeof(handles); i++)
 		acquire(&handles[i]);
 	for (size_t i = 0; i < sizeof(handles); i++) {
-		if (!uses_begin(&use, &handles[i])) {
+		if (uses_begin(&use, &handles[i]) == USE_INDEX) {
 			asked++;
 			tracker_used(&handles[i]);
-			ck_assert(uses_begin(&use, &handles[i]));
+			ck_assert_int_eq(uses_begin(&use, &handles[i]),
+					 USE_NOTHING);
 		}
 		ck_assert_ptr_nonnull(use.slot);
 		ck_assert_uint_eq(use.slot->handle, record_handle(&handles[i]));
@@ -158,19 +236,21 @@ START_TEST(a_child_leaves_the_uses_of_its_parent_alone)
 	pid_t child;
 
 	acquire(&handles[0]);
-	ck_assert(uses_begin(&use, &handles[0]));
+	ck_assert_int_eq(uses_begin(&use, &handles[0]), USE_NOTHING);
 	child = fork();
 	if (!child) {
 		struct use own = { .slot = NULL };
 
 		recording_after_fork_in_child();
 		uses_end(&use, NULL);
-		if (!uses_begin(&own, &handles[0]) || own.slot)
+		if (uses_begin(&own, &handles[0]) || own.slot)
 			_exit(1);
 		acquire(&handles[1]);
-		if (!uses_begin(&own, &handles[0]) || own.slot)
+		if (uses_begin(&own, &handles[0]) || own.slot)
 			_exit(2);
-		_exit(!uses_begin(&own, &handles[1]) || !own.slot);
+		if (uses_begin(&own, &handles[1]) || !own.slot)
+			_exit(3);
+		_exit(own.slot->used_by != getpid());
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
@@ -187,7 +267,8 @@ START_TEST(a_use_ends_with_its_call)
 	acquire(&handles[0]);
 	ck_assert_ptr_null(caller_use(&frame));
 	caller_enters(&frame, &library, true, true);
-	ck_assert(uses_begin(caller_use(&frame), &handles[0]));
+	ck_assert_int_eq(uses_begin(caller_use(&frame), &handles[0]),
+			 USE_NOTHING);
 	ck_assert_uint_eq(slot_of(&handles[0])->calls, 1);
 	caller_leaves(&frame);
 	ck_assert_uint_eq(slot_of(&handles[0])->calls, 0);
@@ -200,7 +281,8 @@ START_TEST(a_use_that_was_left_by_longjmp_ends_with_the_next_call)
 
 	acquire(&handles[0]);
 	caller_enters(&frames[0], &library, true, true);
-	ck_assert(uses_begin(caller_use(&frames[0]), &handles[0]));
+	ck_assert_int_eq(uses_begin(caller_use(&frames[0]), &handles[0]),
+			 USE_NOTHING);
 	caller_enters(&frames[1], &library, true, true);
 	ck_assert_uint_eq(slot_of(&handles[0])->calls, 0);
 	ck_assert_ptr_null(caller_use(&frames[0]));
@@ -229,6 +311,9 @@ Suite *uses_suite(void)
 
 	tcase_add_checked_fixture(test, begin, scratch_remove);
 	tcase_add_test(test, a_call_counts_until_it_ends);
+	tcase_add_test(test, it_says_whose_it_is_and_what_it_came_to);
+	tcase_add_test(test, a_lease_has_work_when_another_thread_uses_it);
+	tcase_add_test(test, so_has_one_that_the_thread_gave_back);
 	tcase_add_test(test,
 		       the_end_of_a_use_is_counted_in_acquisitions_of_the_site);
 	tcase_add_test(test, a_handle_that_is_not_out_is_not_in_use);
