@@ -3,7 +3,7 @@
 
 #include "preload/scope.h"
 
-#define DEEPEST 16 /* callbacks within callbacks; deeper ones are not kept */
+#define DEEPEST 8 /* callbacks within callbacks; deeper ones are not kept */
 
 /*
  * The calls that this thread is in, outermost first.  The stack grows down, so
