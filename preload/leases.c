@@ -344,8 +344,7 @@ void leases_try(struct lease_try *try, const struct lease_pool *which)
 	if (pool) {
 		try->pool = pool;
 		try->generation = recording_generation();
-		try->began_ns = recording_now(record);
-		pools_attempted(record, pool);
+		try->began_ns = pools_attempted(record, pool);
 		if (owners_share(pool, own_tid()))
 			counter_add(&pool->stored->sums[POOL_NESTED], 1);
 	}
@@ -382,7 +381,8 @@ static void count_wait(struct writer *record, struct pool *pool,
 
 	if (goes_on(try, site)) {
 		pools_wait_goes_on(pool, thread.vain.wait_ns,
-				   thread.vain.connect_ns);
+				   thread.vain.connect_ns, thread.vain.ended_ns,
+				   try->began_ns);
 		sites_wait_goes_on(record, site, thread.vain.wait_ns);
 		try->began_ns = thread.vain.began_ns;
 		try->connect_ns += thread.vain.connect_ns;

@@ -10,7 +10,8 @@
 #include "preload/series.h"
 #include "preload/sites.h"
 
-#define SERIES_MOST 256u /* pools with a series: 8 MiB of the record */
+#define SERIES_MOST 256u /* pools with a series: 10 MiB of the record */
+#define ASKED	    8u	 /* pools that a thread remembers */
 
 /*
  * Guarded by recording_lock().
@@ -63,6 +64,7 @@ static void add_series(struct writer *record, struct pool *pool, uint64_t now)
 	if (first == RECORD_NONE)
 		return;
 	pools.series++;
+	pool->stored->flags |= POOL_TIMED;
 	pool->buckets = writer_at(record, RECORD_SERIES, first);
 	series_begin(pool->stored, now);
 	writer_publish(record, RECORD_SERIES, first, RECORD_BUCKETS);
@@ -174,15 +176,41 @@ struct pool *pools_find_or_add(struct writer *record,
 	return pool;
 }
 
-/* The bucket of now; one that is nowhere if there is no series. */
-static struct record_bucket *bucket_now(struct writer *record,
-					struct pool *pool)
+/* The bucket of a moment; one that is nowhere if there is no series. */
+static struct record_bucket *bucket_at(struct pool *pool, uint64_t now)
 {
 	static struct record_bucket none;
 
 	if (!pool->buckets)
 		return &none;
-	return series_now(pool->stored, pool->buckets, recording_now(record));
+	return series_now(pool->stored, pool->buckets, now);
+}
+
+static struct record_bucket *bucket_now(struct writer *record,
+					struct pool *pool)
+{
+	return bucket_at(pool, recording_now(record));
+}
+
+/*
+ * One more thread, unless it is among those pools that this thread has asked
+ * last.
+ */
+static void count_thread(struct pool *pool)
+{
+	static _Thread_local struct {
+		const struct pool *pools[ASKED];
+		unsigned generation, next;
+	} asked;
+
+	if (asked.generation != recording_generation())
+		memset(&asked, 0, sizeof(asked));
+	asked.generation = recording_generation();
+	for (unsigned i = 0; i < ASKED; i++)
+		if (asked.pools[i] == pool)
+			return;
+	asked.pools[asked.next++ % ASKED] = pool;
+	counter_add32(&pool->stored->threads, 1);
 }
 
 static void set_levels(struct pool *pool, struct record_bucket *bucket,
@@ -198,14 +226,17 @@ static void set_levels(struct pool *pool, struct record_bucket *bucket,
 	series_level(stored, bucket);
 }
 
-void pools_attempted(struct writer *record, struct pool *pool)
+uint64_t pools_attempted(struct writer *record, struct pool *pool)
 {
-	struct record_bucket *bucket = bucket_now(record, pool);
+	const uint64_t now = recording_now(record);
+	struct record_bucket *bucket = bucket_at(pool, now);
 	struct record_pool *stored = pool->stored;
 
 	counter_add(&stored->sums[POOL_ATTEMPTS], 1);
 	counter_add32(&bucket->attempts, 1);
 	set_levels(pool, bucket, stored->used, stored->waiting + 1);
+	count_thread(pool);
+	return now;
 }
 
 static bool counts(const struct pool *pool)
@@ -264,7 +295,8 @@ void pools_waited(struct pool *pool, uint64_t ns, uint64_t connect_ns)
 	counter_raise(&stored->longest_wait_ns, ns);
 }
 
-void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns)
+void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns,
+			uint64_t since, uint64_t until)
 {
 	struct record_pool *stored = pool->stored;
 
@@ -273,6 +305,8 @@ void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns)
 	counter_add(&stored->sums[POOL_WAIT_NS], -ns);
 	counter_add(&stored->sums[POOL_CONNECT_NS], -connect_ns);
 	counter_add32(&stored->wait_us[sites_bucket(ns)], UINT32_MAX);
+	if (pool->buckets)
+		series_goes_on(stored, pool->buckets, since, until);
 }
 
 void pools_prove(struct writer *record, struct pool *pool)

@@ -33,8 +33,8 @@ struct pool *pools_find_or_add(struct writer *record,
 /* NULL: nobody has asked it yet, or the rule does not say which. */
 struct pool *pools_find(const struct lease_pool *which);
 
-/* What happens to it, in the order in which it can. */
-void pools_attempted(struct writer *record, struct pool *pool);
+/* What happens to it, in the order in which it can.  Returns when that was. */
+uint64_t pools_attempted(struct writer *record, struct pool *pool);
 void pools_acquired(struct writer *record, struct pool *pool);
 void pools_failed(struct writer *record, struct pool *pool,
 		  enum record_pool_sum how);
@@ -42,8 +42,12 @@ void pools_released(struct writer *record, struct pool *pool);
 
 /* The attempt that is over took so long, besides `connect_ns`. */
 void pools_waited(struct pool *pool, uint64_t ns, uint64_t connect_ns);
-/* ... and with the next one longer: see sites_wait_goes_on(). */
-void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns);
+/*
+ * It was in vain, and has gone on with another one, begun at `until`: what it
+ * took is counted with that (sites_wait_goes_on()).
+ */
+void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns,
+			uint64_t since, uint64_t until);
 
 /* There is no doubt any more that its leases are connections to PostgreSQL. */
 void pools_prove(struct writer *record, struct pool *pool);

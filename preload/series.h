@@ -25,4 +25,11 @@ struct record_bucket *series_now(struct record_pool *pool,
 /* After `used` or `waiting` has changed. */
 void series_level(const struct record_pool *pool, struct record_bucket *bucket);
 
+/*
+ * A try that ended in vain at `since` goes on with one that began at `until`:
+ * between them its thread waited as well, and that one is no other attempt.
+ */
+void series_goes_on(struct record_pool *pool, struct record_bucket *buckets,
+		    uint64_t since, uint64_t until);
+
 #endif

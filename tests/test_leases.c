@@ -125,6 +125,7 @@ static struct record_exhaustion exhaustions[8];
 static struct record_keeper keepers[64];
 static struct record_hold holds[8];
 static struct record_error errors[8];
+static struct record_bucket series[RECORD_BUCKETS]; /* of the second pool */
 static uint32_t lease_numbers[20000];
 static unsigned lease_count, conn_count, site_count, event_count, pool_count;
 static unsigned exhaustion_count, keeper_count, hold_count, error_count;
@@ -162,6 +163,9 @@ static void read_of(pid_t pid)
 	header = *reader_header(reader);
 	read_slots(reader);
 	READ_ALL(reader, pool, RECORD_POOLS, pools, pool_count);
+	for (uint32_t i = 0; pool_count > 1 && i < RECORD_BUCKETS; i++)
+		ck_assert(reader_bucket(reader, pools[1].first_bucket + i,
+					&series[i]));
 	READ_ALL(reader, event, RECORD_EVENTS, events, event_count);
 	READ_ALL(reader, exhaustion, RECORD_EXHAUSTIONS, exhaustions,
 		 exhaustion_count);
@@ -216,7 +220,8 @@ START_TEST(a_pool_is_its_object_and_has_the_name_of_its_acquire)
 	acquire_at(&other_pool, handles[2], 0);
 	read_own();
 	ck_assert_uint_eq(pool_count, 3);
-	ck_assert_uint_eq(pools[0].flags, POOL_CONNECTIONS | POOL_PROVEN);
+	ck_assert_uint_eq(pools[0].flags,
+			  POOL_CONNECTIONS | POOL_PROVEN | POOL_TIMED);
 	ck_assert_uint_eq(pools[1].object, record_handle(&objects[0]));
 	ck_assert_uint_eq(pools[1].rule, 3);
 	ck_assert_uint_ne(pools[1].function, 0);
@@ -323,6 +328,21 @@ START_TEST(to_connect_inside_is_no_wait)
 }
 END_TEST
 
+/* Runs in a thread of its own. */
+static void elsewhere(void *(*what)(void *), void *data)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, what, data), 0);
+	pthread_join(thread, NULL);
+}
+
+static void *acquire_it(void *handle)
+{
+	acquire(handle);
+	return NULL;
+}
+
 /* How many times are in the histogram. */
 static uint64_t times(const struct record_pool *pool)
 {
@@ -353,6 +373,40 @@ START_TEST(tries_in_vain_at_one_site_belong_to_the_wait_of_the_next)
 }
 END_TEST
 
+START_TEST(the_series_has_one_attempt_for_them)
+{
+	uint64_t attempts = 0, failures = 0, waiting_ns = 0;
+
+	acquire(NULL);
+	usleep(5000);
+	acquire(NULL);
+	usleep(25000);
+	acquire(handles[0]);
+	read_own();
+	for (uint32_t i = 0; i < RECORD_BUCKETS; i++) {
+		attempts += series[i].attempts;
+		failures += series[i].failures;
+		waiting_ns += series[i].waiting_ns;
+	}
+	ck_assert_uint_eq(attempts, 1);
+	ck_assert_uint_eq(failures, 2);
+	ck_assert_uint_ge(waiting_ns, 30000000);
+	ck_assert_uint_eq(pools[1].sums[POOL_ATTEMPTS], 3);
+	ck_assert(pools[1].flags & POOL_TIMED);
+}
+END_TEST
+
+START_TEST(each_thread_that_asks_is_counted_once)
+{
+	acquire(handles[0]);
+	acquire(handles[1]);
+	elsewhere(acquire_it, handles[2]);
+	elsewhere(acquire_it, handles[3]);
+	read_own();
+	ck_assert_uint_eq(pools[1].threads, 3);
+}
+END_TEST
+
 START_TEST(tries_in_vain_elsewhere_or_of_another_pool_do_not)
 {
 	acquire_at(&the_pool, NULL, 1);
@@ -380,21 +434,6 @@ START_TEST(a_thread_that_has_one_already_is_nested)
 	ck_assert_uint_eq(pools[2].most_by_thread, 1);
 }
 END_TEST
-
-/* Runs in a thread of its own. */
-static void elsewhere(void *(*what)(void *), void *data)
-{
-	pthread_t thread;
-
-	ck_assert_int_eq(pthread_create(&thread, NULL, what, data), 0);
-	pthread_join(thread, NULL);
-}
-
-static void *acquire_it(void *handle)
-{
-	acquire(handle);
-	return NULL;
-}
 
 static void *use_it(void *conn)
 {
@@ -469,7 +508,7 @@ START_TEST(nothing_is_wrong_with_what_a_library_does_unproven)
 	leases_releasing(&built_in, key(handles[0]), "library_drop", places);
 	read_own();
 	ck_assert_uint_eq(event_count, 0);
-	ck_assert_uint_eq(pools[1].flags, POOL_BUILT_IN);
+	ck_assert_uint_eq(pools[1].flags, POOL_BUILT_IN | POOL_TIMED);
 	ck_assert_uint_eq(header.totals[TOTAL_PEAK_LEASES], 0);
 }
 END_TEST
@@ -1025,6 +1064,8 @@ Suite *leases_suite(void)
 	tcase_add_test(test, to_connect_inside_is_no_wait);
 	tcase_add_test(
 		test, tries_in_vain_at_one_site_belong_to_the_wait_of_the_next);
+	tcase_add_test(test, the_series_has_one_attempt_for_them);
+	tcase_add_test(test, each_thread_that_asks_is_counted_once);
 	tcase_add_test(test, tries_in_vain_elsewhere_or_of_another_pool_do_not);
 	suite_add_tcase(suite, test);
 

@@ -88,6 +88,37 @@ START_TEST(after_a_long_silence_it_doubles_until_there_is_room)
 }
 END_TEST
 
+START_TEST(between_tries_in_vain_a_thread_waits_as_well)
+{
+	series_now(&pool, buckets, 8 * MS)->attempts++;
+	series_now(&pool, buckets, 41 * MS)->attempts++;
+	series_goes_on(&pool, buckets, 9 * MS, 41 * MS);
+	ck_assert_uint_eq(buckets[0].waiting_ns, 6 * MS);
+	ck_assert_uint_eq(buckets[1].waiting_ns, 10 * MS);
+	ck_assert_uint_eq(buckets[3].waiting_ns, 6 * MS);
+	ck_assert_uint_eq(buckets[0].most_waiting, 0);
+	ck_assert_uint_eq(buckets[1].most_waiting, 1);
+	ck_assert_uint_eq(buckets[2].most_demand, 1);
+	ck_assert_uint_eq(buckets[0].attempts, 1);
+	ck_assert_uint_eq(buckets[3].attempts, 0);
+	ck_assert_uint_eq(pool.peak_demand, 1);
+}
+END_TEST
+
+START_TEST(demand_is_of_one_moment)
+{
+	use(5 * MS, 4);
+	use(6 * MS, 0);
+	pool.waiting = 3;
+	use(7 * MS, 0);
+	use(9 * MS, 0);
+	ck_assert_uint_eq(buckets[0].most_used, 4);
+	ck_assert_uint_eq(buckets[0].most_waiting, 3);
+	ck_assert_uint_eq(buckets[0].most_demand, 4);
+	ck_assert_uint_eq(buckets[0].waiting_ns, 3 * 3 * MS);
+}
+END_TEST
+
 /* Against a sum that needs no buckets. */
 START_TEST(whatever_happens_no_time_is_lost_or_invented)
 {
@@ -117,6 +148,8 @@ Suite *series_suite(void)
 	tcase_add_test(test, when_it_is_full_two_become_one);
 	tcase_add_test(test,
 		       after_a_long_silence_it_doubles_until_there_is_room);
+	tcase_add_test(test, between_tries_in_vain_a_thread_waits_as_well);
+	tcase_add_test(test, demand_is_of_one_moment);
 	tcase_add_test(test, whatever_happens_no_time_is_lost_or_invented);
 	suite_add_tcase(suite, test);
 	return suite;
