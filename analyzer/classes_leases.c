@@ -31,7 +31,7 @@ bool classes_is_left(const struct classes *c, uint32_t number,
 	if (lease->site >= c->site_count)
 		return false;
 	if (pools_partner(c->reader, number, lease, &connection)) {
-		if (connection.calls || connection.used_ns < lease->acquired_ns)
+		if (connection.calls || !connection.used_at)
 			return false;
 		used_at = connection.used_at;
 	}

@@ -34,8 +34,7 @@ void judge_fill_doing(struct report_use *use, uint32_t doing)
 		[TRANSACTION_ACTIVE] = "active", [TRANSACTION_OPEN] = "open",
 		[TRANSACTION_FAILED] = "failed",
 	};
-	const uint32_t transaction =
-		doing & ~(CONNECTION_LISTENS | CONNECTION_COPIES);
+	const uint32_t transaction = doing % CONNECTION_LISTENS;
 
 	use->listens = doing & CONNECTION_LISTENS;
 	use->copies = doing & CONNECTION_COPIES;

@@ -285,7 +285,9 @@ static inline const void *record_handle_address(uint64_t kept)
 
 /*
  * A lease has the fields of its last query in the slot of its connection, if
- * that is known: `partner`.
+ * that is known: `partner`.  As long as it has one, `used_at` there is of the
+ * lease's site, and 0 until the lease was used; of one that has none it is in
+ * the slot of the lease, of the moment when that was acquired.
  */
 struct record_slot {
 	_Atomic(uint32_t) sequence;

@@ -299,17 +299,7 @@ END_TEST
 
 START_TEST(leases_that_nobody_has_used_are_not_growing)
 {
-	connection.used_ns = 0;
-	for (int n = 0; n < 3; n++)
-		add();
-	counts.acquired = 3;
-	ck_class("held", "exit 0");
-}
-END_TEST
-
-START_TEST(what_was_done_with_a_connection_before_its_lease_is_no_use_of_it)
-{
-	connection.used_ns = lease.acquired_ns - SECOND;
+	connection.used_at = 0;
 	for (int n = 0; n < 3; n++)
 		add();
 	counts.acquired = 3;
@@ -525,9 +515,6 @@ Suite *leases_judged_suite(void)
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, leases_that_a_site_leaves_behind_are_growing);
 	tcase_add_test(test, leases_that_nobody_has_used_are_not_growing);
-	tcase_add_test(
-		test,
-		what_was_done_with_a_connection_before_its_lease_is_no_use_of_it);
 	tcase_add_test(
 		test,
 		leases_whose_connection_is_unknown_count_as_used_when_acquired);
