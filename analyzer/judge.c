@@ -263,11 +263,13 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	struct handovers handovers;
 	struct processes processes;
 	struct pools *pools = pools_of_all(&r->arena, e);
+	struct pool_code code;
 	struct places places;
 
 	unwatched_find(&unwatched, e);
 	processes_find(&processes, e, &unwatched);
-	places_init(&places, &r->arena, symbols);
+	pool_code_find(&code, &r->arena, e);
+	places_init(&places, &r->arena, symbols, &code);
 	judge_misuses(r, &places, e, pools, &processes, &handovers);
 	for (size_t i = 0; i < e->record_count; i++) {
 		add_totals(&r->totals, reader_header(e->records[i].reader));
@@ -280,6 +282,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	judge_pools(r, e, pools);
 	judge_exhaustions(r, &places, e, pools);
 	add_processes(r, &processes);
+	judge_rules(r, e);
 	judge_gaps(r, e, &unwatched, could_not);
 	note_unused(r, gate);
 	set_status(r, gate);

@@ -34,6 +34,9 @@ void judge_fill_handle(struct arena *arena, const struct pools *pools,
 		       const struct process *process,
 		       struct report_handle *out);
 
+/* judge_rules.c: notes on rules that matched nothing, or do not hold. */
+void judge_rules(struct report *report, const struct evidence *evidence);
+
 /* judge_exhaustions.c: when there was nothing left, and who had it all. */
 void judge_exhaustions(struct report *report, struct places *places,
 		       const struct evidence *evidence,

@@ -37,6 +37,7 @@ void judge_add_note(struct report *r, int pid, const char *exe, const char *why)
 			      sizeof(*r->notes));
 	r->notes[r->note_count].pid = pid;
 	r->notes[r->note_count].exe = exe;
+	r->notes[r->note_count].always = false;
 	r->notes[r->note_count++].why = why;
 }
 

@@ -45,7 +45,8 @@ static bool is_users(const struct report_frame *frame)
 {
 	const char *file = frame->file ? frame->file : "";
 
-	return owner(frame) == USER && strncmp(file, "/usr/include/", 13) &&
+	return owner(frame) == USER && !frame->pools &&
+	       strncmp(file, "/usr/include/", 13) &&
 	       strncmp(file, "/usr/lib/", 9);
 }
 

@@ -3,9 +3,9 @@
  * naming - which frame of a stack names the site, and what a site is called
  *
  * A site is named by its first frame of the user's own code: in no library of
- * libraries.def, and with no source file under /usr/include or /usr/lib
- * (templates of somebody else's header).  If there is none: by the first frame
- * outside connleak and libpq.
+ * libraries.def, of no pool (pool_code.h), and with no source file under
+ * /usr/include or /usr/lib (templates of somebody else's header).  If there is
+ * none: by the first frame outside connleak and libpq.
  */
 #ifndef ANALYZER_NAMING_H
 #define ANALYZER_NAMING_H
@@ -27,7 +27,8 @@ bool naming_has_users(const struct report_stack *stack);
 
 /*
  * Sixteen hex digits that stay the same when the program is built anew: of
- * the kind and of the functions on the stack, not of lines or offsets.
+ * the kind and of the functions on the stack, not of lines or offsets; nor of
+ * which rules name some of them.
  */
 const char *naming_fingerprint(struct arena *arena, const char *kind,
 			       const struct report_stack *stack);

@@ -25,10 +25,12 @@ static uint64_t hash_bytes(const void *bytes, size_t size)
 	return hash;
 }
 
-void places_init(struct places *p, struct arena *arena, struct symbols *symbols)
+void places_init(struct places *p, struct arena *arena, struct symbols *symbols,
+		 const struct pool_code *pools)
 {
 	p->arena = arena;
 	p->symbols = symbols;
+	p->pools = pools;
 	p->buckets = arena_array(arena, BUCKETS, sizeof(*p->buckets));
 	p->nowhere = NULL;
 	p->count = 0;
@@ -112,6 +114,8 @@ static void fill_stack(struct places *p, const struct reader *reader,
 		if (frame.kind != FRAME_NATIVE)
 			continue;
 		count = symbolise(p, reader, &frame, &frames);
+		for (size_t n = 0; p->pools && n < count; n++)
+			frames[n].pools = pool_code_has(p->pools, &frames[n]);
 		append(p, stack, frames, count);
 	}
 	stack->cut = site->flags & SITE_CUT;

@@ -10,6 +10,7 @@
 #define ANALYZER_PLACES_H
 
 #include "analyzer/kinds.h"
+#include "analyzer/pool_code.h"
 #include "analyzer/report.h"
 #include "analyzer/symbols.h"
 #include "record/reader.h"
@@ -48,13 +49,14 @@ struct place {
 struct places {
 	struct arena *arena;
 	struct symbols *symbols;
+	const struct pool_code *pools; /* NULL: there is none */
 	struct place **buckets;
 	struct place *nowhere; /* of handles whose site was lost */
 	size_t count;
 };
 
-void places_init(struct places *p, struct arena *arena,
-		 struct symbols *symbols);
+void places_init(struct places *p, struct arena *arena, struct symbols *symbols,
+		 const struct pool_code *pools);
 
 /* The place of a site of a record; never NULL. */
 struct place *places_find(struct places *p, const struct reader *reader,

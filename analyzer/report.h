@@ -41,6 +41,7 @@ struct report_frame {
 	uint64_t offset;      /* in the module */
 	bool inlined;	      /* into the frame that follows */
 	const char *language; /* "c", "c++", ... */
+	bool pools;	      /* of a pool's code, not the user's */
 	enum report_trouble trouble;
 };
 
@@ -150,6 +151,7 @@ struct report_process {
 struct report_note {
 	int pid;
 	const char *exe, *why;
+	bool always; /* told, also where nothing else is: a user's mistake */
 };
 
 struct report_incomplete {

@@ -91,6 +91,12 @@ size_t text_listed(const struct report *report)
 	return count;
 }
 
+bool text_tells(const struct report *report, const struct report_note *note)
+{
+	return note->always || report->status != REPORT_CLEAN ||
+	       text_listed(report);
+}
+
 /* What the reader can do about a gap. */
 static const char *const advice[REASONS] = {
 	[REASON_BLIND] = ("What it did with PostgreSQL is not in this report.  "
@@ -159,15 +165,19 @@ static void write_note(const struct text *t, const struct report_note *note)
 
 static void write_notes(const struct text *t)
 {
-	const size_t count = t->report->note_count;
+	size_t count = 0;
 
-	if (!count)
-		return;
-	fputs("notes:\n", t->out);
-	for (size_t i = 0; i < count && i < TEXT_LIST_MAX; i++)
-		write_note(t, &t->report->notes[i]);
+	for (size_t i = 0; i < t->report->note_count; i++) {
+		if (!text_tells(t->report, &t->report->notes[i]))
+			continue;
+		if (!count++)
+			fputs("notes:\n", t->out);
+		if (count <= TEXT_LIST_MAX)
+			write_note(t, &t->report->notes[i]);
+	}
 	write_more(t, count);
-	fputc('\n', t->out);
+	if (count)
+		fputc('\n', t->out);
 }
 
 /* The program's own words stand right above. */
@@ -196,8 +206,7 @@ static void write_report(const struct text *t)
 	text_pools(t);
 	for (int i = 0; i < REASONS; i++)
 		write_incomplete(t, (enum report_reason)i);
-	if (report->status != REPORT_CLEAN || text_listed(report))
-		write_notes(t);
+	write_notes(t);
 	text_summary(t);
 }
 

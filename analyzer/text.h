@@ -51,6 +51,9 @@ const char *text_time(const struct text *t, uint64_t ns);
  */
 size_t text_listed(const struct report *report);
 
+/* A clean report is one line, and counts the notes that it does not tell. */
+bool text_tells(const struct report *report, const struct report_note *note);
+
 /* The block of finding `index`, counted from 0. */
 void text_finding(const struct text *t, size_t index);
 

@@ -209,13 +209,14 @@ static const char *by_design(const struct text *t)
 			    kept, report->suppressed);
 }
 
-/* A clean report is this line alone, so notes are counted here. */
+/* "2 notes (--json has them)": of those that are not told. */
 static const char *notes(const struct text *t)
 {
-	const size_t count = t->report->note_count;
+	size_t count = 0;
 
-	if (t->report->status != REPORT_CLEAN || text_listed(t->report) ||
-	    !count)
+	for (size_t i = 0; i < t->report->note_count; i++)
+		count += !text_tells(t->report, &t->report->notes[i]);
+	if (!count)
 		return NULL;
 	return arena_printf(t->arena, "%zu note%s (--json has %s)", count,
 			    count == 1 ? "" : "s", count == 1 ? "it" : "them");

@@ -61,6 +61,7 @@
 	ROW(exhaustions)   \
 	ROW(leases)        \
 	ROW(series)        \
+	ROW(rules_judged)  \
 	ROW(proc)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);

@@ -103,7 +103,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 	made.report.exhaustions = &dry;
 	made.report.pool_count = made.report.exhaustion_count = 1;
 	made.gaps[0] = (struct report_incomplete){ REASON_LOST, "x", false };
-	made.notes[0] = (struct report_note){ 7, "/bin/sudo", "setuid" };
+	made.notes[0] = (struct report_note){ 7, "/bin/sudo", "setuid", false };
 	made.report.incomplete_count = made.report.note_count = 1;
 	read_back();
 	ck_keys("", "schema version status incomplete coverage totals verdict "
@@ -338,7 +338,7 @@ END_TEST
 START_TEST(gaps_notes_and_processes_are_told)
 {
 	made.gaps[0] = (struct report_incomplete){ REASON_NO_LIBPQ, "x", true };
-	made.notes[0] = (struct report_note){ 0, NULL, "setuid" };
+	made.notes[0] = (struct report_note){ 0, NULL, "setuid", false };
 	made.report.incomplete_count = made.report.note_count = 1;
 	made.process.exe = NULL;
 	read_back();

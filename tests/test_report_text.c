@@ -29,7 +29,7 @@ static void add_gap(enum report_reason reason, const char *text, bool allowed)
 static void add_note(int pid, const char *exe, const char *why)
 {
 	made.notes[made.report.note_count++] =
-		(struct report_note){ pid, exe, why };
+		(struct report_note){ pid, exe, why, false };
 }
 
 START_TEST(a_gap_is_told_with_what_to_do)
@@ -82,6 +82,18 @@ START_TEST(notes_are_five_at_most)
 		add_note(77, "/bin/sudo", "setuid");
 	ck_assert_int_eq(count_of("    77 /bin/sudo: setuid\n"), 5);
 	ck_assert(says("    and 2 more\n"));
+}
+END_TEST
+
+START_TEST(a_clean_report_tells_only_the_notes_on_a_users_mistake)
+{
+	clear_findings(REPORT_CLEAN);
+	add_note(77, "/bin/sudo", "setuid");
+	add_note(0, NULL, "rule `x` matched nothing");
+	made.notes[1].always = true;
+	ck_assert(says("notes:\n    rule `x` matched nothing\n\nconnleak: "));
+	ck_assert(!says("setuid"));
+	ck_assert(says(" 1 note (--json has it)"));
 }
 END_TEST
 
@@ -225,6 +237,8 @@ static void add_gaps_and_notes(Suite *suite)
 	tcase_add_test(tcase,
 		       that_no_libpq_was_loaded_is_said_once_and_on_one_line);
 	tcase_add_test(tcase, notes_are_five_at_most);
+	tcase_add_test(tcase,
+		       a_clean_report_tells_only_the_notes_on_a_users_mistake);
 }
 
 static void add_views(Suite *suite)
