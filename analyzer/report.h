@@ -167,6 +167,21 @@ struct report_totals {
 	uint64_t lost;
 };
 
+struct report_number {
+	const char *name;
+	double value; /* NAN: not known */
+};
+
+/* One cause of what was wrong with a pool; verdict.h. */
+struct report_verdict {
+	const char *pool; /* its name; NULL: all connections of the process */
+	int pid;
+	const char *headline; /* of the first of its pool: the answer */
+	const char *cause, *text;
+	const struct report_number *numbers;
+	size_t number_count;
+};
+
 struct report {
 	struct arena arena;
 	uint64_t viewed_ns; /* the program goes on, and this is a look at it at
@@ -178,6 +193,8 @@ struct report {
 	struct report_note *notes;
 	size_t note_count;
 	struct report_totals totals;
+	struct report_verdict *verdict; /* the worst pool first */
+	size_t verdict_count;
 	struct report_finding *findings; /* the worst first; last what pools
 					    keep, and what is by design */
 	size_t finding_count;

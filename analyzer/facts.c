@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/facts.h"
+
+#include <stdlib.h>
+
+static bool is_out(const struct trace_lease *lease, uint64_t at_ns)
+{
+	return lease->from_ns <= at_ns && at_ns <= lease->to_ns;
+}
+
+static bool counts_as(const struct facts *f, enum fact_kind what,
+		      const struct trace_lease *lease)
+{
+	return what == FACT_LEAKED ? lease->fate == TRACE_LEAKED
+				   : demand_is_long(&f->demand, lease);
+}
+
+static void find_moment(struct facts *f)
+{
+	const struct trace *t = f->trace;
+	size_t top = 0;
+
+	for (size_t i = 0; i < t->bucket_count; i++)
+		if (t->buckets[i].most_demand > t->buckets[top].most_demand)
+			top = i;
+	if (t->dry.kind) {
+		f->at_ns = t->dry.when_ns;
+		f->used = t->dry.used;
+		f->waiting = t->dry.waiting;
+	} else if (t->bucket_count) {
+		const struct trace_bucket *b = &t->buckets[top];
+
+		f->at_ns = top * t->bucket_ns + t->bucket_ns / 2;
+		if (f->at_ns > t->end_ns)
+			f->at_ns = t->end_ns;
+		f->used = b->most_used;
+		f->waiting = b->most_demand > b->most_used
+				     ? b->most_demand - b->most_used
+				     : 0;
+	}
+}
+
+static void count_moment(struct facts *f)
+{
+	const struct trace *t = f->trace;
+	uint32_t known;
+
+	for (size_t i = 0; i < t->lease_count; i++) {
+		const struct trace_lease *lease = &t->leases[i];
+
+		f->leaks += lease->fate == TRACE_LEAKED;
+		if (!is_out(lease, f->at_ns))
+			continue;
+		f->leaked += lease->fate == TRACE_LEAKED;
+		f->kept += lease->fate == TRACE_KEPT;
+		f->held += demand_is_long(&f->demand, lease);
+	}
+	known = f->leaked + f->held + f->kept;
+	f->others = f->used > known ? f->used - known : 0;
+}
+
+/* Who fails although slots are free has met something else. */
+static bool ran_dry(const struct facts *f)
+{
+	const struct trace *t = f->trace;
+
+	if (!f->demand.capacity)
+		return false;
+	for (size_t i = 0; i < t->bucket_count; i++)
+		if (t->buckets[i].failures &&
+		    t->buckets[i].most_used >= f->demand.capacity)
+			return true;
+	return f->demand.dry_share > f->thresholds->of[THRESHOLD_DRY_SHARE];
+}
+
+/*
+ * A peak is no alert: healthy pools touch their ceiling for milliseconds.  So
+ * the mean of each bucket must be that high, without a break.
+ */
+static void find_high(struct facts *f)
+{
+	const double *of = f->thresholds->of;
+	const struct trace *t = f->trace;
+	const double least =
+		of[THRESHOLD_UTIL] * f->demand.capacity * (double)t->bucket_ns;
+	uint64_t lasts = 0;
+
+	if (f->demand.capacity < of[THRESHOLD_UTIL_LEAST])
+		return;
+	for (size_t i = 0; i < t->bucket_count && !f->high; i++) {
+		const bool high = (double)t->buckets[i].used_ns >= least;
+
+		if (high && !lasts)
+			f->high_from_ns = i * t->bucket_ns;
+		lasts = high ? lasts + t->bucket_ns : 0;
+		f->high = (double)lasts >= of[THRESHOLD_UTIL_TIME] * 1e9;
+		f->high_ns = lasts;
+	}
+	for (size_t i = (size_t)((f->high_from_ns + f->high_ns) / t->bucket_ns);
+	     f->high && i < t->bucket_count &&
+	     (double)t->buckets[i].used_ns >= least;
+	     i++)
+		f->high_ns += t->bucket_ns;
+}
+
+void facts_find(struct facts *f, struct arena *arena, const struct trace *t,
+		const struct thresholds *thresholds)
+{
+	*f = (struct facts){ .arena = arena,
+			     .trace = t,
+			     .thresholds = thresholds };
+	demand_find(&f->demand, arena, t, thresholds);
+	f->dry = ran_dry(f);
+	find_moment(f);
+	count_moment(f);
+	find_high(f);
+}
+
+static int more(const void *a, const void *b)
+{
+	const struct fact_site *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return (x->site > y->site) - (x->site < y->site);
+}
+
+struct fact_site *facts_sites(const struct facts *f, enum fact_kind what,
+			      uint64_t at_ns, size_t *ret_count)
+{
+	const struct trace *t = f->trace;
+	struct fact_site *sites = NULL;
+	size_t count = 0, n;
+
+	for (size_t i = 0; i < t->lease_count; i++) {
+		const struct trace_lease *lease = &t->leases[i];
+
+		if (!counts_as(f, what, lease) || !is_out(lease, at_ns))
+			continue;
+		for (n = 0; n < count && sites[n].site != lease->site; n++)
+			;
+		if (n == count) {
+			sites = arena_grow(f->arena, sites, count,
+					   sizeof(*sites));
+			sites[count++] = (struct fact_site){
+				.site = lease->site,
+				.oldest_ns = lease->from_ns,
+			};
+		}
+		sites[n].count++;
+	}
+	if (count)
+		qsort(sites, count, sizeof(*sites), more);
+	*ret_count = count;
+	return sites;
+}
+
+const char *facts_where(const struct facts *f, uint32_t site)
+{
+	const struct trace_site *known = trace_site(f->trace, site);
+
+	return known && known->where ? known->where : "an unknown place";
+}
+
+const char *facts_time(struct arena *arena, double seconds)
+{
+	if (seconds < 1)
+		return arena_printf(arena, "%.0f ms", seconds * 1e3);
+	if (seconds < 10)
+		return arena_printf(arena, "%.1f s", seconds);
+	if (seconds < 120)
+		return arena_printf(arena, "%.0f s", seconds);
+	if (seconds < 7200)
+		return arena_printf(arena, "%.0f min", seconds / 60);
+	return arena_printf(arena, "%.1f h", seconds / 3600);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rules have in common: numbers, limits, and parts of sentences. */
+#include <math.h>
+
+#include "analyzer/verdict_rules.h"
+
+#define SITES_SAID  3
+#define ERRORS_SAID 2
+
+double rule_limit(const struct facts *f, enum threshold_id id)
+{
+	return f->thresholds->of[id];
+}
+
+double rule_calm(const struct facts *f)
+{
+	return rule_limit(f, THRESHOLD_CALM) * f->demand.capacity;
+}
+
+double rule_difference(const struct facts *f)
+{
+	return rule_limit(f, THRESHOLD_OTHERS) * f->demand.capacity;
+}
+
+void cause_number(const struct facts *f, struct cause *c, const char *name,
+		  double value)
+{
+	struct report_number *numbers = arena_grow(
+		f->arena, c->numbers, c->number_count, sizeof(*c->numbers));
+
+	numbers[c->number_count++] =
+		(struct report_number){ .name = name, .value = value };
+	c->numbers = numbers;
+}
+
+/* A peak that is calm without it: nothing else need be mended. */
+void cause_begin(const struct facts *f, struct cause *c, enum cause_id id,
+		 double without)
+{
+	*c = (struct cause){ .id = id, .without = without };
+	c->alone = f->dry && without <= rule_calm(f);
+	cause_number(f, c, "capacity",
+		     f->demand.capacity ? f->demand.capacity : NAN);
+	cause_number(f, c, "peak_used", f->trace->peak_used);
+	cause_number(f, c, "peak_demand", f->demand.peak[0]);
+	if (isfinite(without))
+		cause_number(f, c, "peak_demand_without", without);
+}
+
+/* Pools whose threads need several at once: Tn * (Cm - 1) + 1 never stick. */
+double rule_nesting(const struct facts *f)
+{
+	const struct trace *t = f->trace;
+	const double threads = t->threads ? t->threads : t->peak_demand;
+
+	return t->most_by_thread > 1 ? threads * (t->most_by_thread - 1) + 1
+				     : 0;
+}
+
+const char *say_slots(const struct facts *f, uint32_t count, bool at_moment)
+{
+	const char *noun = f->trace->connections ? "connection" : "lease";
+
+	if (!at_moment || !f->demand.capacity)
+		return arena_printf(f->arena, "%u %s%s %s", count, noun,
+				    count == 1 ? "" : "s",
+				    count == 1 ? "was" : "were");
+	return arena_printf(f->arena, "%s %u of %u %s were",
+			    f->trace->dry.kind ? "when it ran dry"
+					       : "at its peak",
+			    count, f->demand.capacity,
+			    f->trace->connections ? "connections" : "slots");
+}
+
+const char *say_sites(const struct facts *f, enum fact_kind what,
+		      uint64_t at_ns)
+{
+	size_t count;
+	const struct fact_site *sites = facts_sites(f, what, at_ns, &count);
+	const char *text = "";
+	uint32_t others = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i >= SITES_SAID) {
+			others += sites[i].count;
+			continue;
+		}
+		text = arena_printf(
+			f->arena, "%s%s%u by %s (the oldest for %s)", text,
+			i ? ", " : "", sites[i].count,
+			facts_where(f, sites[i].site),
+			facts_time(f->arena,
+				   (double)(at_ns - sites[i].oldest_ns) / 1e9));
+	}
+	if (others)
+		text = arena_printf(f->arena, "%s, %u by others", text, others);
+	return count ? text : "none of them any more";
+}
+
+static const char *say_times(const struct facts *f,
+			     const struct trace_error *error)
+{
+	return arena_printf(
+		f->arena, "%llu of %llu times",
+		(unsigned long long)error->leaked,
+		(unsigned long long)(error->leaked + error->released));
+}
+
+/*
+ * "; leaked 31 of 31 times after 40001, 0 of 950 without an error": a way out
+ * that only errors take.  Says nothing if no error was met.
+ */
+const char *say_errors(const struct facts *f, uint32_t site)
+{
+	const struct trace *t = f->trace;
+	const char *text = NULL, *without = "";
+	size_t said = 0;
+
+	for (size_t i = 0; i < t->error_count; i++) {
+		const struct trace_error *error = &t->errors[i];
+		char state[6];
+
+		if (error->site != site)
+			continue;
+		if (!error->error) {
+			without =
+				arena_printf(f->arena, ", %s without an error",
+					     say_times(f, error));
+			continue;
+		}
+		if (!error->leaked || said++ >= ERRORS_SAID)
+			continue;
+		record_sqlstate_text(error->error, state);
+		text = arena_printf(f->arena, "%s%s%s after %s",
+				    text ? text : "; leaked ", text ? ", " : "",
+				    say_times(f, error), state);
+	}
+	return text ? arena_printf(f->arena, "%s%s", text, without) : "";
+}
+
+const char *say_without(const struct facts *f, const char *what, double peak)
+{
+	return arena_printf(f->arena,
+			    "; %s the demand would have peaked at %.0f of %u",
+			    what, peak, f->demand.capacity);
+}
