@@ -123,6 +123,16 @@ static bool add_target(struct scan *s, uint32_t number,
 	return true;
 }
 
+/*
+ * What a pool hands out may be a number, or two: reading where it seems to point
+ * crashes the program.  And one that is the connection would be searched for
+ * twice, and found once.
+ */
+static bool is_searched_for(const struct record_slot *slot)
+{
+	return slot->state != SLOT_FREE && slot->kind != HANDLE_LEASE;
+}
+
 static void collect(struct scan *s, struct writer *record)
 {
 	for (uint32_t i = 0; i < record->header->segment_count; i++) {
@@ -135,7 +145,7 @@ static void collect(struct scan *s, struct writer *record)
 			const struct record_slot *slot =
 				writer_at(record, RECORD_SLOTS, number);
 
-			if (slot->state != SLOT_FREE &&
+			if (is_searched_for(slot) &&
 			    !add_target(s, number, slot))
 				return;
 		}
