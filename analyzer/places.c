@@ -100,6 +100,22 @@ static void append(struct places *p, struct report_stack *stack,
 	stack->count += count;
 }
 
+/*
+ * A program that tells us itself what it acquires does so in a function of its
+ * pool, which so comes first.  One that a rule names does not: its caller does.
+ */
+static void find_annotated(const struct reader *reader,
+			   const struct record_site *site,
+			   struct report_stack *stack)
+{
+	const char *function = reader_string(reader, site->function);
+	const char *first = stack->count ? stack->frames[0].function : NULL;
+
+	if (site->kind == HANDLE_LEASE && function && first &&
+	    naming_is_called(first, function))
+		stack->frames[0].pools = true;
+}
+
 static void fill_stack(struct places *p, const struct reader *reader,
 		       const struct record_site *site,
 		       struct report_stack *stack)
@@ -120,6 +136,7 @@ static void fill_stack(struct places *p, const struct reader *reader,
 	}
 	stack->cut = site->flags & SITE_CUT;
 	stack->broken = site->flags & SITE_BROKEN;
+	find_annotated(reader, site, stack);
 	stack->site = naming_site(stack);
 }
 

@@ -290,6 +290,8 @@ static __attribute__((noinline)) void uses_lease(const struct call *call,
 
 	guard_enter(&guard);
 	leases_used(conn);
+	if (call->use)
+		uses_follow(call->use, conn);
 	if (tracker_using_released(conn, &misuse))
 		misused(call, &misuse, function, caller);
 	guard_leave(&guard);

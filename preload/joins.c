@@ -9,6 +9,7 @@
 #include "preload/filters.h"
 #include "preload/readable.h"
 #include "preload/tracker.h"
+#include "preload/uses.h"
 
 #define WORDS  16u /* of an object, from its beginning */
 #define LOOKS  8u  /* in vain; then it is left to the first use */
@@ -121,6 +122,22 @@ static struct record_slot *slot_at(struct writer *record, uint32_t number)
 	return writer_at(record, RECORD_SLOTS, number);
 }
 
+void joins_index(struct writer *record, struct record_slot *connection_slot)
+{
+	const uint32_t partner = connection_slot->partner;
+	uint32_t number = connection_slot->site;
+	const struct record_site *site = NULL;
+
+	if (connection_slot->kind != HANDLE_CONNECTION)
+		return;
+	if (partner != RECORD_NONE)
+		number = slot_at(record, partner)->site;
+	if (number != RECORD_NONE)
+		site = writer_at(record, RECORD_SITES, number);
+	uses_add(connection_slot->handle, connection_slot,
+		 site ? &site->acquired : NULL);
+}
+
 void joins_join(struct writer *record, uint32_t lease, uint32_t number)
 {
 	struct record_slot *slot = slot_at(record, lease);
@@ -131,16 +148,23 @@ void joins_join(struct writer *record, uint32_t lease, uint32_t number)
 	connection_slot->pool = slot->pool;
 	writer_slot_end(connection_slot);
 	connection_slot->released_by = 0;
+	connection_slot->used_by = slot->used_by; /* uses.c: who owns it */
+	counter_set(&connection_slot->used_at, 0);
 	counter_set32(&connection_slot->partner, lease);
 	counter_set32(&slot->partner, number);
+	joins_index(record, connection_slot);
 }
 
 void joins_part(struct writer *record, struct record_slot *slot)
 {
 	const uint32_t partner = slot->partner;
+	struct record_slot *other;
 
 	if (partner == RECORD_NONE)
 		return;
-	counter_set32(&slot_at(record, partner)->partner, RECORD_NONE);
+	other = slot_at(record, partner);
+	counter_set32(&other->partner, RECORD_NONE);
 	counter_set32(&slot->partner, RECORD_NONE);
+	if (slot->kind == HANDLE_LEASE)
+		joins_index(record, other);
 }

@@ -30,6 +30,12 @@ struct join_path {
 struct record_slot *joins_find(uint64_t handle, struct join_path *path,
 			       uint32_t *ret_number);
 
+/*
+ * Makes a connection known to uses.h: its uses are counted by the acquires of
+ * its site, or of its lease's.
+ */
+void joins_index(struct writer *record, struct record_slot *connection);
+
 void joins_join(struct writer *record, uint32_t lease, uint32_t connection);
 /* Whichever of the two it is, it is about to be given back. */
 void joins_part(struct writer *record, struct record_slot *slot);

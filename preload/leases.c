@@ -156,7 +156,7 @@ static void fill(struct writer *record, const struct lease *lease,
 	slot->calls = 0;
 	slot->used_by = tid;
 	slot->used_ns = 0;
-	slot->used_at = 0;
+	slot->used_at = sites_acquires(record, site);
 	slot->error_ns = 0;
 	slot->error = 0;
 	slot->doing = TRANSACTION_UNKNOWN;
@@ -645,6 +645,9 @@ void leases_finishing(struct writer *record, struct record_slot *connection)
 	joins_part(record, connection);
 	if (!lease)
 		return;
+	if (connection->used_at)
+		counter_set(&lease->slot->used_at,
+			    counter_get(&connection->used_at));
 	owners_want(lease, true);
 	thread.wanted |= slot->used_by == own_tid();
 }

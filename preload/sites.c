@@ -246,6 +246,16 @@ void sites_failed(struct writer *record, uint32_t number, uint32_t pool)
 		counter_add(&asking(record, number, pool)->failed, 1);
 }
 
+uint64_t sites_acquires(struct writer *record, uint32_t number)
+{
+	const struct record_site *site;
+
+	if (number == RECORD_NONE)
+		return 0;
+	site = writer_at(record, RECORD_SITES, number);
+	return counter_get(&site->acquired);
+}
+
 void sites_waited(struct writer *record, uint32_t number, uint64_t ns)
 {
 	struct record_site *site;

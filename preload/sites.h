@@ -30,6 +30,8 @@ void sites_released(struct writer *record, uint32_t site, uint64_t held_ns);
  */
 void sites_leased(struct writer *record, uint32_t site, uint32_t pool);
 void sites_failed(struct writer *record, uint32_t site, uint32_t pool);
+/* What a site has acquired so far. */
+uint64_t sites_acquires(struct writer *record, uint32_t site);
 void sites_waited(struct writer *record, uint32_t site, uint64_t ns);
 /* The wait goes on: it is counted once more, longer, when it has ended. */
 void sites_wait_goes_on(struct writer *record, uint32_t site, uint64_t ns);

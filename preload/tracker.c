@@ -7,6 +7,7 @@
 #include "preload/finished.h"
 #include "preload/hash.h"
 #include "preload/holds.h"
+#include "preload/joins.h"
 #include "preload/leases.h"
 #include "preload/modules.h"
 #include "preload/pools.h"
@@ -223,19 +224,6 @@ static void count_unseen(struct writer *record, const struct acquisition *what)
 		tracker.unseen++;
 }
 
-/* Queries run on connections only. */
-static void index_use(struct writer *record, const struct place *place)
-{
-	struct record_slot *slot = place->slot;
-	const struct record_site *site = NULL;
-
-	if (slot->kind != HANDLE_CONNECTION)
-		return;
-	if (slot->site != RECORD_NONE)
-		site = writer_at(record, RECORD_SITES, slot->site);
-	uses_add(place->handle, slot, site ? &site->acquired : NULL);
-}
-
 static void enter(struct writer *record, const struct acquisition *what)
 {
 	const uint32_t site = sites_acquired(record, what->kind, what->function,
@@ -259,7 +247,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 			     sizeof(place->handle),
 			     (unsigned)hash_handle(place->handle), place);
 	if (place->hh.tbl) {
-		index_use(record, place);
+		joins_index(record, place->slot);
 		moved(record, place->slot, SLOT_FREE);
 		return;
 	}
@@ -506,7 +494,7 @@ void tracker_used(const void *handle)
 	const struct place *place = record ? find(handle) : NULL;
 
 	if (place && is_own(place))
-		index_use(record, place);
+		joins_index(record, place->slot);
 	recording_unlock();
 }
 

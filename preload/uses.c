@@ -161,6 +161,16 @@ enum use_work uses_begin(struct use *use, const void *handle)
 	return take_over(use->slot, thread_id(use->generation));
 }
 
+void uses_follow(struct use *use, const void *handle)
+{
+	const uint64_t key = record_handle(handle);
+	struct entry *entry = find(set_of(key), key);
+	struct use now;
+
+	if (entry && take(&now, entry, key) && now.slot == use->slot)
+		use->acquired = now.acquired;
+}
+
 /* The connection's own thread writes these: two at a time are misuse. */
 static void take_outcome(struct record_slot *slot,
 			 const struct outcome *outcome, uint64_t now)

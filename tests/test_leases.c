@@ -10,6 +10,7 @@
 #include "preload/leases.h"
 #include "preload/recording.h"
 #include "preload/tracker.h"
+#include "preload/uses.h"
 #include "record/reader.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
@@ -650,6 +651,44 @@ START_TEST(a_handle_that_leads_nowhere_is_joined_at_its_first_use)
 }
 END_TEST
 
+/* A query of this thread, as the hooks tell of it. */
+static void use(const void *conn)
+{
+	struct use now = { .slot = NULL };
+
+	uses_begin(&now, conn);
+	leases_used(conn);
+	uses_follow(&now, conn);
+	uses_end(&now, NULL);
+}
+
+START_TEST(a_use_is_counted_by_the_acquires_of_the_leases_site)
+{
+	connect_as(&connections[8], SLOT_ESTABLISHED);
+	acquire(handles[1]);
+	acquire(handles[0]);
+	acquire_at(&the_pool, handles[2], 1);
+	read_own();
+	ck_assert_uint_eq(leases[0].used_at, 1);
+	ck_assert_uint_eq(leases[1].used_at, 2);
+	release(handles[2]);
+	use(&connections[8]);
+	read_own();
+	expect_joined(1, 0);
+	ck_assert_uint_eq(conns[0].used_at, 2);
+	acquire(handles[3]);
+	use(&connections[8]);
+	release(handles[0]);
+	read_own();
+	ck_assert_uint_eq(conns[0].used_at, 3);
+	use(&connections[8]); /* it has become that of the newest */
+	release(handles[3]);
+	acquire(&connections[8]);
+	read_own();
+	ck_assert_uint_eq(conns[0].used_at, 0);
+}
+END_TEST
+
 START_TEST(a_connection_that_is_leased_is_joined_to_no_other)
 {
 	connect_as(&connections[8], SLOT_ESTABLISHED);
@@ -1087,6 +1126,8 @@ Suite *leases_suite(void)
 		       a_handle_that_leads_to_a_connection_is_joined_at_once);
 	tcase_add_test(test,
 		       a_handle_that_leads_nowhere_is_joined_at_its_first_use);
+	tcase_add_test(test,
+		       a_use_is_counted_by_the_acquires_of_the_leases_site);
 	tcase_add_test(test, a_connection_that_is_leased_is_joined_to_no_other);
 	tcase_add_test(test,
 		       a_lease_whose_connection_is_finished_wants_its_next_one);
