@@ -2,7 +2,6 @@
 #include "analyzer/naming.h"
 
 #include <fnmatch.h>
-#include <stddef.h>
 #include <string.h>
 
 enum belongs { USER, OWN, RUNTIME, INTERPRETER, WRAPPER };
@@ -56,16 +55,6 @@ bool naming_has_users(const struct report_stack *stack)
 	const size_t site = naming_site(stack);
 
 	return site < stack->count && is_users(&stack->frames[site]);
-}
-
-bool naming_is_called(const char *function, const char *name)
-{
-	const size_t length = strlen(name);
-	const char *end = function + strcspn(function, "(<[");
-
-	return (size_t)(end - function) >= length &&
-	       !strncmp(end - length, name, length) &&
-	       (end - length == function || end[-(ptrdiff_t)length - 1] == ':');
 }
 
 size_t naming_site(const struct report_stack *stack)

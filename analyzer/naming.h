@@ -25,9 +25,6 @@ size_t naming_site(const struct report_stack *stack);
 /* Whether that is the user's own code; else it is the best there is. */
 bool naming_has_users(const struct report_stack *stack);
 
-/* "pool::take(int)" is called "take", as __func__ has it. */
-bool naming_is_called(const char *function, const char *name);
-
 /*
  * Sixteen hex digits that stay the same when the program is built anew: of
  * the kind and of the functions on the stack, not of lines or offsets; nor of

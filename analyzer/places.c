@@ -100,26 +100,27 @@ static void append(struct places *p, struct report_stack *stack,
 	stack->count += count;
 }
 
-/*
- * A program that tells us itself what it acquires does so in a function of its
- * pool, which so comes first.  One that a rule names does not: its caller does.
- */
-static void find_annotated(const struct reader *reader,
-			   const struct record_site *site,
-			   struct report_stack *stack)
+/* `called` is NULL but in the frame that may be of the function called. */
+static void mark_pools(const struct places *p, struct report_frame *frames,
+		       size_t count, const char *called)
 {
-	const char *function = reader_string(reader, site->function);
-	const char *first = stack->count ? stack->frames[0].function : NULL;
+	bool inside = false;
 
-	if (site->kind == HANDLE_LEASE && function && first &&
-	    naming_is_called(first, function))
-		stack->frames[0].pools = true;
+	for (size_t i = 0; i < count; i++)
+		frames[i].pools =
+			p->pools && pool_code_has(p->pools, &frames[i]);
+	/* What is inlined into it comes before it. */
+	for (size_t i = count; i-- > 0;) {
+		inside |= pool_code_is_called(&frames[i], called);
+		frames[i].pools |= inside;
+	}
 }
 
 static void fill_stack(struct places *p, const struct reader *reader,
 		       const struct record_site *site,
 		       struct report_stack *stack)
 {
+	const char *called = reader_string(reader, site->function);
 	struct record_frame frame;
 
 	for (unsigned i = 0; reader_frame(reader, site, i, &frame); i++) {
@@ -130,13 +131,11 @@ static void fill_stack(struct places *p, const struct reader *reader,
 		if (frame.kind != FRAME_NATIVE)
 			continue;
 		count = symbolise(p, reader, &frame, &frames);
-		for (size_t n = 0; p->pools && n < count; n++)
-			frames[n].pools = pool_code_has(p->pools, &frames[n]);
+		mark_pools(p, frames, count, i ? NULL : called);
 		append(p, stack, frames, count);
 	}
 	stack->cut = site->flags & SITE_CUT;
 	stack->broken = site->flags & SITE_BROKEN;
-	find_annotated(reader, site, stack);
 	stack->site = naming_site(stack);
 }
 

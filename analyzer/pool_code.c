@@ -103,3 +103,18 @@ bool pool_code_has(const struct pool_code *code,
 	}
 	return false;
 }
+
+/* What __func__ says of "a::Pool::take(int)" is "take". */
+bool pool_code_is_called(const struct report_frame *frame, const char *called)
+{
+	const size_t length = called ? strlen(called) : 0;
+	const char *name = frame->function, *at = name;
+
+	while (length && at && (at = strstr(at, called))) {
+		if ((at == name || at[-1] == ':') &&
+		    (!at[length] || strchr("([<.@", at[length])))
+			return true;
+		at++;
+	}
+	return false;
+}

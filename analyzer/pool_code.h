@@ -30,4 +30,10 @@ void pool_code_find(struct pool_code *code, struct arena *arena,
 bool pool_code_has(const struct pool_code *code,
 		   const struct report_frame *frame);
 
+/*
+ * Whether it is the function that was called, `called`, itself: a pool that
+ * tells us what it hands out does so inside of its own function.
+ */
+bool pool_code_is_called(const struct report_frame *frame, const char *called);
+
 #endif
