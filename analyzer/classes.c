@@ -27,7 +27,7 @@ static bool is_left(const struct record_slot *slot,
 	return slot->used_ns && !slot->calls && slot->used_at < site->acquired;
 }
 
-/* Neither meant to be out, nor a part of a pool. */
+/* Not meant to be out, and not without evidence. */
 static bool is_of_trend(const struct classes *c, uint32_t number,
 			const struct record_slot *slot)
 {
@@ -35,7 +35,7 @@ static bool is_of_trend(const struct classes *c, uint32_t number,
 		return pools_counts_slot(c->pools, slot) &&
 		       !classes_is_meant(c, number, slot);
 	return slot->kind == HANDLE_CONNECTION &&
-	       !(slot->flags & (SLOT_BY_DESIGN | SLOT_POOLED));
+	       !(slot->flags & SLOT_BY_DESIGN);
 }
 
 static void count_slot(struct classes *c, uint32_t number,
@@ -45,9 +45,13 @@ static void count_slot(struct classes *c, uint32_t number,
 
 	if (slot->acquired_ns > c->now_ns && !c->ended)
 		c->now_ns = slot->acquired_ns;
-	if (slot->site >= c->site_count || !is_of_trend(c, number, slot))
+	if (slot->site >= c->site_count)
 		return;
 	site = &c->sites[slot->site];
+	site->pooled |=
+		slot->kind == HANDLE_CONNECTION && slot->flags & SLOT_POOLED;
+	if (!is_of_trend(c, number, slot))
+		return;
 	site->out++;
 	site->left += slot->kind == HANDLE_LEASE
 			      ? classes_is_left(c, number, slot)
@@ -152,8 +156,8 @@ bool classes_grows(const struct class_site *site)
 
 static bool is_growing(const struct classes *c, const struct record_slot *slot)
 {
-	return slot->kind == HANDLE_CONNECTION &&
-	       !(slot->flags & SLOT_POOLED) && slot->site < c->site_count &&
+	return slot->kind == HANDLE_CONNECTION && slot->site < c->site_count &&
+	       !c->sites[slot->site].pooled &&
 	       classes_grows(&c->sites[slot->site]);
 }
 

@@ -24,7 +24,8 @@
  * undecided	the process did not end so
  *
  * A connection that a pool has handed out, or has opened, is kept for the next
- * one who asks the pool: it is never growing.
+ * one who asks the pool: it is never growing, nor are those that were connected
+ * at the same place.
  *
  * They are counted in each process alone.  A search is trusted in what it says
  * of a handle; but of a slot that another handle has come into since it has
@@ -45,6 +46,7 @@ struct class_site {
 	uint64_t acquired;
 	uint64_t longest_ns; /* of those that came back */
 	uint32_t out, left;
+	bool pooled; /* a connection of it is a pool's, so all are */
 };
 
 /* Of one record. */

@@ -98,7 +98,8 @@ static void add_handle(struct report *r, const struct gate *gate,
 
 	judge_fill_handle(&r->arena, classes->pools, slot, process, &handle);
 	judge_fill_use(&r->arena, classes, number, slot, &handle);
-	if (classes_scan(classes, number, slot, &scan))
+	if (slot->kind != HANDLE_LEASE &&
+	    classes_scan(classes, number, slot, &scan))
 		handle.held_by = holders_say(places->symbols, &r->arena,
 					     classes->reader, &scan);
 	places_add_handle(places, place, kind_of(slot),

@@ -50,16 +50,17 @@ static void add_misuses(struct report *r, const struct place_group *group,
 
 /*
  * What a pool keeps until the end is its business: that something holds it, or
- * that nobody could look, is no news.
+ * that nobody could look, is no news.  One that it has handed out tells of all
+ * that were connected at the same place.
  */
 static bool are_in_pools(const struct place_group *group, enum class_id class)
 {
 	if (class != CLASS_HELD && class != CLASS_UNDECIDED)
 		return false;
 	for (size_t i = 0; i < group->handle_count; i++)
-		if (!group->handles[i].pooled)
-			return false;
-	return true;
+		if (group->handles[i].pooled)
+			return true;
+	return false;
 }
 
 /* `class` is CLASSES for a kind that has none. */

@@ -146,7 +146,7 @@ static const char *good_leases(const struct text *t)
 	return arena_printf(t->arena, "%" PRIu64 " lease%s%s", count,
 			    count == 1 ? "" : "s",
 			    totals->leases_at_end || totals->lost ? ""
-			    : count == 1 ? " and released"
+			    : count == 1			  ? ", released"
 					 : ", all released");
 }
 

@@ -25,6 +25,7 @@ static struct make_record made;
 static struct record_pool pool;
 static struct record_slot lease, connection; /* the next to be added */
 static struct record_site counts;	     /* of the site of all leases */
+static uint64_t connects;		     /* at the site of connections */
 static uint32_t slots;			     /* added */
 static bool marked;			     /* the process said it would end */
 
@@ -123,6 +124,8 @@ static void judge_it(const char *end)
 	site->longest_ns = counts.longest_ns;
 	site->failed = counts.failed;
 	site->waits = counts.waits;
+	site = make_element(&made, RECORD_SITES, connection.site);
+	site->acquired = connects;
 	make_save(&made, scratch_path("7-815-0.rec"));
 	make_release(&made);
 	snprintf(log, sizeof(log),
@@ -362,6 +365,23 @@ START_TEST(connections_of_a_pool_are_never_growing)
 	connection.partner = RECORD_NONE;
 	for (int n = 0; n < 5; n++)
 		make_slot(&made, &connection);
+	connects = 5;
+	judge_it("signal 9");
+	ck_assert_uint_eq(report.finding_count, 1);
+	ck_assert_str_eq(report.findings[0].class, "undecided");
+	ck_assert(report.findings[0].in_pools);
+}
+END_TEST
+
+START_TEST(what_was_connected_beside_one_of_a_pool_is_of_the_pool)
+{
+	connection.partner = RECORD_NONE;
+	connection.used_at = 0;
+	for (int n = 0; n < 5; n++) {
+		make_slot(&made, &connection);
+		connection.flags &= ~(unsigned)SLOT_POOLED;
+	}
+	connects = 5;
 	judge_it("signal 9");
 	ck_assert_uint_eq(report.finding_count, 1);
 	ck_assert_str_eq(report.findings[0].class, "undecided");
@@ -527,6 +547,8 @@ Suite *leases_judged_suite(void)
 	tcase_add_test(test,
 		       only_those_that_are_out_longer_than_any_are_growing);
 	tcase_add_test(test, connections_of_a_pool_are_never_growing);
+	tcase_add_test(test,
+		       what_was_connected_beside_one_of_a_pool_is_of_the_pool);
 	tcase_add_test(test,
 		       a_connection_of_no_pool_is_not_taken_for_one_of_a_pool);
 	suite_add_tcase(suite, test);
