@@ -11,7 +11,7 @@
 static struct {
 	struct place {
 		uint64_t key;
-		struct handle_owner owner;
+		uint32_t site;
 	} places[PLACES];
 	bool used;
 } finished;
@@ -21,12 +21,12 @@ static struct place *place_of(uint64_t key)
 	return &finished.places[hash_word(HASH_SEED, key) % PLACES];
 }
 
-void finished_add(uint64_t key, const struct handle_owner *owner)
+void finished_add(uint64_t key, uint32_t site)
 {
 	struct place *place = place_of(key);
 
 	place->key = key;
-	place->owner = *owner;
+	place->site = site;
 	finished.used = true;
 }
 
@@ -38,11 +38,12 @@ void finished_remove(uint64_t key)
 		place->key = 0;
 }
 
-const struct handle_owner *finished_find(uint64_t key)
+bool finished_find(uint64_t key, uint32_t *ret_site)
 {
 	const struct place *place = place_of(key);
 
-	return place->key == key ? &place->owner : NULL;
+	*ret_site = place->site;
+	return place->key == key;
 }
 
 /* Most have finished nothing: no page is copied for them. */

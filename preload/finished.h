@@ -7,18 +7,19 @@
  * finish is among the next thousand or so; of a later one nothing is known, as
  * of an address that libpq never returned.
  *
- * Under recording_lock(); `key` is record_handle() of the handle.
+ * Under tracker_lock(); `key` is record_handle() of the handle.
  */
 #ifndef PRELOAD_FINISHED_H
 #define PRELOAD_FINISHED_H
 
-#include "preload/misuses.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-void finished_add(uint64_t key, const struct handle_owner *owner);
+void finished_add(uint64_t key, uint32_t site);
 /* It was acquired again, as whatever. */
 void finished_remove(uint64_t key);
-/* Who had acquired it, or NULL. */
-const struct handle_owner *finished_find(uint64_t key);
+/* Where it had been acquired; false if it is not known. */
+bool finished_find(uint64_t key, uint32_t *ret_site);
 /* In a child of fork(): what its parent finished was never out in it. */
 void finished_forget(void);
 

@@ -20,6 +20,7 @@
 #include "preload/patch.h"
 #include "preload/tracker.h"
 #include "preload/uses.h"
+#include "preload/wrongs.h"
 
 #define EXPORT	 __attribute__((visibility("default")))
 #define CALLER() patch_caller(FRAME)
@@ -176,8 +177,9 @@ static void acquired(const struct call *call, const void *handle,
 	tracker_acquired(&what);
 	if (kind == HANDLE_CONNECTION)
 		connected(call, conn,
-			  what.state == SLOT_CONNECTING ? 0
-							: now() - call->began_ns,
+			  what.state == SLOT_CONNECTING
+				  ? 0
+				  : now() - call->began_ns,
 			  what.state == SLOT_FAILED);
 	guard_leave(&guard);
 }
@@ -292,7 +294,7 @@ static __attribute__((noinline)) void uses_lease(const struct call *call,
 	leases_used(conn);
 	if (call->use)
 		uses_follow(call->use, conn);
-	if (tracker_using_released(conn, &misuse))
+	if (wrongs_using(conn, &misuse))
 		misused(call, &misuse, function, caller);
 	guard_leave(&guard);
 }

@@ -14,6 +14,7 @@
 #include "preload/recording.h"
 #include "preload/sites.h"
 #include "preload/uses.h"
+#include "preload/wrongs.h"
 
 /*
  * A slot of the record; it serves one handle after another.  In a child of
@@ -295,60 +296,16 @@ static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 	return ret->handle_kind == HANDLE_CONNECTION ? ret : NULL;
 }
 
-/* What is wrong with a connection of our own. */
-static void fill_misuse(struct misuse *ret, enum record_event_kind kind,
-			const void *handle, const struct handle_owner *owner)
-{
-	memset(ret, 0, sizeof(*ret));
-	ret->kind = kind;
-	ret->handle = handle;
-	ret->handle_kind = HANDLE_CONNECTION;
-	ret->owner = *owner;
-	ret->pool = RECORD_NONE;
-}
-
-/*
- * Somebody has its lease, and will use it.  A pool may finish what it has lent:
- * within its own functions, of which the release has ended the lease already.
- */
-static bool is_leased(struct writer *record, const struct place *place,
-		      struct misuse *ret)
-{
-	const struct record_slot *slot = place->slot;
-
-	if (slot->partner == RECORD_NONE || leases_inside())
-		return false;
-	fill_misuse(ret, EVENT_FINISHED_WHILE_LEASED,
-		    record_handle_address(place->handle), &place->owner);
-	slot = writer_at(record, RECORD_SLOTS, slot->partner);
-	ret->owner.site = slot->site;
-	ret->pool = slot->pool;
-	return true;
-}
-
 static bool finish_own(struct writer *record, struct place *place,
 		       struct misuse *ret)
 {
-	const bool wrong = place->kind == HANDLE_CONNECTION &&
-			   is_leased(record, place, ret);
+	const bool wrong = wrongs_finishing(record, place->slot, ret);
 
 	if (place->kind == HANDLE_CONNECTION)
-		finished_add(place->handle, &place->owner);
+		finished_add(place->handle, place->owner.site);
 	forget(record, place);
 	count_finish(record, place->kind);
 	return wrong;
-}
-
-/* Or libpq never gave it to the program, as far as is known. */
-static bool was_finished(const void *handle, enum record_handle_kind kind,
-			 struct misuse *ret)
-{
-	const struct handle_owner *owner = finished_find(record_handle(handle));
-
-	if (kind != HANDLE_CONNECTION || !owner)
-		return false;
-	fill_misuse(ret, EVENT_DOUBLE_FINISH, handle, owner);
-	return true;
 }
 
 /* It has no place. */
@@ -372,7 +329,8 @@ bool tracker_releasing(const void *handle, enum record_handle_kind kind,
 	} else if (place && place->kind == kind) {
 		wrong = end_inherited(place, ret);
 	} else if (record && !place) {
-		wrong = was_finished(handle, kind, ret);
+		wrong = kind == HANDLE_CONNECTION &&
+			wrongs_finishing_again(record, handle, ret);
 		if (!wrong)
 			release_unknown(record, kind);
 	}
@@ -392,7 +350,7 @@ static struct place *connection(const void *handle)
 
 struct record_slot *tracker_connection(const void *handle, uint32_t *ret_number)
 {
-	struct place *place = connection(handle);
+	const struct place *place = connection(handle);
 
 	if (!place)
 		return NULL;
@@ -496,60 +454,6 @@ void tracker_used(const void *handle)
 	if (place && is_own(place))
 		joins_index(record, place->slot);
 	recording_unlock();
-}
-
-/* One of them may be of any connection. */
-static bool has_unjoined_lease(struct writer *record)
-{
-	for (uint32_t i = 0; i < record->header->segment_count; i++) {
-		const struct record_segment *segment = &record->directory[i];
-
-		if (segment->type != RECORD_SLOTS)
-			continue;
-		for (uint32_t n = 0; n < segment->used; n++) {
-			const struct record_slot *slot = writer_at(
-				record, RECORD_SLOTS, segment->first + n);
-
-			if (slot->kind == HANDLE_LEASE &&
-			    slot->state != SLOT_FREE &&
-			    slot->partner == RECORD_NONE)
-				return true;
-		}
-	}
-	return false;
-}
-
-/*
- * Whether it is in the pool again.  Of a program that tells us itself nobody
- * knows how long its release takes, once it has begun.
- */
-static bool is_released(struct writer *record, const struct record_slot *slot)
-{
-	const struct record_pool *pool = NULL;
-
-	if (slot->pool != RECORD_NONE)
-		pool = writer_at(record, RECORD_POOLS, slot->pool);
-	return pool && !(pool->flags & POOL_ANNOTATED) &&
-	       slot->partner == RECORD_NONE && !has_unjoined_lease(record);
-}
-
-bool tracker_using_released(const void *handle, struct misuse *ret)
-{
-	struct writer *record = tracker_lock();
-	struct place *place = record ? connection(handle) : NULL;
-	const int32_t self = (int32_t)syscall(SYS_gettid);
-	bool wrong = false;
-
-	if (place && place->slot->released_by == self && !leases_inside() &&
-	    is_released(record, place->slot)) {
-		fill_misuse(ret, EVENT_USE_AFTER_RELEASE, handle,
-			    &place->owner);
-		ret->pool = place->slot->pool;
-		place->slot->released_by = 0; /* told once */
-		wrong = true;
-	}
-	recording_unlock();
-	return wrong;
 }
 
 void tracker_by_design(const void *handle)

@@ -58,12 +58,6 @@ uint64_t tracker_failed(const void *handle);
 /* A query runs on it, and uses.h did not know it. */
 void tracker_used(const void *handle);
 
-/*
- * A query begins on one whose lease this thread gave back last.  True if nobody
- * has it now, so that this is wrong: as for tracker_releasing().
- */
-bool tracker_using_released(const void *handle, struct misuse *ret);
-
 /* The program says that it keeps it until its end. */
 void tracker_by_design(const void *handle);
 

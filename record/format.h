@@ -306,7 +306,8 @@ struct record_slot {
 	/* Of its last query call; outside of the sequence word. */
 	_Atomic(uint32_t) calls; /* under way now */
 	_Atomic(int32_t)
-		used_by; /* the thread; 0: never used.  A lease: owner */
+		used_by; /* the thread; 0: never used.  A lease, and a
+			    connection when it is leased: owner */
 	_Atomic(uint64_t)
 		used_ns; /* since header.started_mono; 0: never used */
 	_Atomic(uint64_t) used_at; /* `acquired` of its site at that moment */

@@ -15,7 +15,7 @@
 	ROW(tracker)       \
 	ROW(uses)          \
 	ROW(outcome)       \
-	ROW(finished)      \
+	ROW(wrongs)        \
 	ROW(stack)         \
 	ROW(caller)        \
 	ROW(linked)        \

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a program does wrong with connections of its own, which the tracker
- * tells: preload/tracker.h, on top of finished.h.
- */
+/* What preload/wrongs.h promises, on top of finished.h and the tracker. */
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,6 +7,7 @@
 
 #include "preload/recording.h"
 #include "preload/tracker.h"
+#include "preload/wrongs.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
 
@@ -159,13 +157,14 @@ END_TEST
 /* The slots of a connection and of its lease, and the lease's pool. */
 static struct record_slot *connection, *lease;
 static struct record_pool *pool;
+static uint32_t pool_number;
 
-static void *reserve(struct writer *record, enum record_type type)
+static uint32_t reserve(struct writer *record, enum record_type type)
 {
 	const uint32_t number = writer_reserve(record, type, 1);
 
 	writer_publish(record, type, number, 1);
-	return writer_at(record, type, number);
+	return number;
 }
 
 /* As the keeper of leases does it. */
@@ -176,16 +175,16 @@ static void lend(void)
 	acquire(&handles[0]);
 	record = recording_lock();
 	connection = writer_at(record, RECORD_SLOTS, 0);
-	lease = reserve(record, RECORD_SLOTS);
+	connection->partner = reserve(record, RECORD_SLOTS);
+	lease = writer_at(record, RECORD_SLOTS, connection->partner);
 	lease->kind = HANDLE_LEASE;
 	lease->state = SLOT_ESTABLISHED;
 	lease->site = 77;
-	lease->pool = 1; /* behind all connections */
 	lease->partner = 0;
-	pool = reserve(record, RECORD_POOLS);
+	pool_number = reserve(record, RECORD_POOLS);
+	pool = writer_at(record, RECORD_POOLS, pool_number);
 	pool->flags = POOL_PROVEN;
-	connection->pool = 1;
-	connection->partner = 1;
+	lease->pool = connection->pool = pool_number;
 	recording_unlock();
 }
 
@@ -202,7 +201,7 @@ START_TEST(a_connection_that_is_lent_may_not_be_finished)
 	ck_assert(finish(&handles[0]));
 	ck_assert_int_eq(misuse.kind, EVENT_FINISHED_WHILE_LEASED);
 	ck_assert_uint_eq(misuse.owner.site, 77);
-	ck_assert_uint_eq(misuse.pool, 1);
+	ck_assert_uint_eq(misuse.pool, pool_number);
 	ck_assert_uint_eq(finishes(), 1);
 }
 END_TEST
@@ -218,13 +217,13 @@ END_TEST
 START_TEST(who_gave_it_back_may_not_use_it)
 {
 	lend();
-	ck_assert(!tracker_using_released(&handles[0], &misuse));
+	ck_assert(!wrongs_using(&handles[0], &misuse));
 	give_back(gettid());
-	ck_assert(tracker_using_released(&handles[0], &misuse));
+	ck_assert(wrongs_using(&handles[0], &misuse));
 	ck_assert_int_eq(misuse.kind, EVENT_USE_AFTER_RELEASE);
 	ck_assert_uint_eq(misuse.owner.site, 0);
-	ck_assert_uint_eq(misuse.pool, 1);
-	ck_assert(!tracker_using_released(&handles[0], &misuse));
+	ck_assert_uint_eq(misuse.pool, pool_number);
+	ck_assert(!wrongs_using(&handles[0], &misuse));
 }
 END_TEST
 
@@ -232,7 +231,7 @@ START_TEST(another_thread_may)
 {
 	lend();
 	give_back(gettid() + 1);
-	ck_assert(!tracker_using_released(&handles[0], &misuse));
+	ck_assert(!wrongs_using(&handles[0], &misuse));
 }
 END_TEST
 
@@ -242,9 +241,9 @@ START_TEST(a_lease_of_an_unknown_connection_may_be_of_this_one)
 	give_back(gettid());
 	lease->state = SLOT_ESTABLISHED;
 	lease->partner = RECORD_NONE;
-	ck_assert(!tracker_using_released(&handles[0], &misuse));
+	ck_assert(!wrongs_using(&handles[0], &misuse));
 	lease->state = SLOT_FREE;
-	ck_assert(tracker_using_released(&handles[0], &misuse));
+	ck_assert(wrongs_using(&handles[0], &misuse));
 }
 END_TEST
 
@@ -253,13 +252,13 @@ START_TEST(nobody_knows_how_long_an_annotated_release_takes)
 	lend();
 	pool->flags |= POOL_ANNOTATED;
 	give_back(gettid());
-	ck_assert(!tracker_using_released(&handles[0], &misuse));
+	ck_assert(!wrongs_using(&handles[0], &misuse));
 }
 END_TEST
 
-Suite *finished_suite(void)
+Suite *wrongs_suite(void)
 {
-	Suite *suite = suite_create("finished");
+	Suite *suite = suite_create("wrongs");
 	TCase *test = tcase_create("twice");
 
 	tcase_add_checked_fixture(test, begin, scratch_remove);
