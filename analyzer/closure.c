@@ -233,11 +233,23 @@ static void read_library(struct closure *c, struct search *s, size_t i)
 	elf_file_close(&f);
 }
 
+static const char **list_files(const struct search *s)
+{
+	const char **files =
+		arena_array(s->arena, s->count + 1, sizeof(*files));
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->libraries[i].path)
+			files[count++] = s->libraries[i].path;
+	return files;
+}
+
 void closure_find(struct closure *c, struct arena *arena, const char *path)
 {
 	struct search s = { .arena = arena };
 
-	*c = (struct closure){ .has_libpq = false };
+	*c = (struct closure){ .files = list_files(&s) };
 	if (elf_file_open(&s.first, arena, path))
 		return;
 	loader_cache_read(&s.cache, arena, CACHE);
@@ -246,5 +258,6 @@ void closure_find(struct closure *c, struct arena *arena, const char *path)
 		(struct library){ .name = base_of(path), .path = path };
 	for (size_t i = 0; i < s.count; i++)
 		read_library(c, &s, i);
+	c->files = list_files(&s);
 	elf_file_close(&s.first);
 }

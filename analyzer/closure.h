@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure - the libpq among the libraries that a file needs, directly or not
+ * closure - the libraries that a file needs, directly or not; libpq among them
  *
  * They are looked for where glibc's loader does: in the file's own folders
  * (RPATH, RUNPATH), in LD_LIBRARY_PATH, in the loader's cache, in the usual
@@ -17,6 +17,8 @@ struct closure {
 	const char *libpq;   /* its file; NULL if it was not found */
 	const char *through; /* the library that needs it; NULL: the file */
 	const char *missing; /* another that was not found */
+	/* All that were found, the file itself first; ended by NULL. */
+	const char **files;
 };
 
 void closure_find(struct closure *c, struct arena *arena, const char *path);

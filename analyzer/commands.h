@@ -23,6 +23,8 @@ int command_run(int argc, char **argv, struct arena *arena,
 		const char **ret_error);
 int command_report(int argc, char **argv, struct arena *arena,
 		   const char **ret_error);
+int command_scan(int argc, char **argv, struct arena *arena,
+		 const char **ret_error);
 int command_doctor(int argc, char **argv, struct arena *arena,
 		   const char **ret_error);
 int command_watch(int argc, char **argv, struct arena *arena,

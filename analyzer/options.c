@@ -41,6 +41,12 @@ static const struct {
 			     "Judge records again: a run's folder, a record, "
 			     "or a core file.",
 			     "a run's folder, a record or a core" },
+	[COMMAND_SCAN] = { 'N', true, "scan", "PROGRAM|LIBRARY...",
+			   "Write the functions of a program and its "
+			   "libraries that look like those of a connection "
+			   "pool, as rules to read, to correct, and to give "
+			   "to `connleak run --hooks`.",
+			   "a program or a library" },
 	[COMMAND_DOCTOR] = { 'D', false, "doctor", "[--] PROGRAM [ARG]...",
 			     "Say what would be seen of PROGRAM, and how, "
 			     "without running it.  The status is 0 when all "

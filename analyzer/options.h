@@ -27,7 +27,13 @@
 #include "analyzer/arena.h"
 #include "analyzer/values.h"
 
-enum command { COMMAND_RUN, COMMAND_REPORT, COMMAND_DOCTOR, COMMANDS };
+enum command {
+	COMMAND_RUN,
+	COMMAND_REPORT,
+	COMMAND_SCAN,
+	COMMAND_DOCTOR,
+	COMMANDS
+};
 
 enum setting_id {
 #define SETTING(id, kind, flag, variable, argument, fallback, commands, state, \
@@ -53,7 +59,7 @@ struct options {
 /*
  * argv[0] is the command's own name and not looked at.  `run` and `doctor` take
  * what follows their first operand as operands too: they are the program's; for
- * `report` options and operands may be mixed.  `--` ends the options.
+ * `report` and `scan` options and operands may be mixed.  `--` ends the options.
  *
  * Returns 0, or -EINVAL with one line in *ret_error that says what to do.
  * Texts point into argv, the environment or the arena.

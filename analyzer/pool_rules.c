@@ -124,6 +124,9 @@ static const char *find_warning(const struct reading *r)
 	const unsigned acquires = r->counts[RULE_ACQUIRE];
 	const unsigned releases = r->counts[RULE_RELEASE];
 
+	if (!acquires && !releases && !r->counts[RULE_CAPACITY])
+		return "there is no pool rule, only comments, in what --hooks "
+		       "or --hook names";
 	if (acquires && !releases)
 		return "the pool rules have an acquire and no release: what "
 		       "is acquired will never be seen to be given back";

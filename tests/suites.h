@@ -54,6 +54,7 @@
 	ROW(options)       \
 	ROW(gate)          \
 	ROW(executable)    \
+	ROW(candidates)    \
 	ROW(blind)         \
 	ROW(leases_judged) \
 	ROW(pools)         \

@@ -321,6 +321,15 @@ START_TEST(a_pair_is_null_if_both_words_are)
 }
 END_TEST
 
+START_TEST(a_capacity_without_a_pool_succeeds)
+{
+	parse_right("capacity set_max value=arg1");
+	ck_assert(rule_succeeded(&rule, 0, 0, 0));
+	parse_right("capacity set_max value=arg1 pool=arg2");
+	ck_assert(!rule_succeeded(&rule, 1, 0, 0));
+}
+END_TEST
+
 START_TEST(a_text_is_lines)
 {
 	struct rule_text text = { "a\n\nb;c", 6 }, line;
@@ -436,6 +445,7 @@ static void add_names(Suite *suite)
 			    what_a_call_returned_says_whether_it_succeeded, 0,
 			    sizeof(calls) / sizeof(calls[0]));
 	tcase_add_test(test, a_pair_is_null_if_both_words_are);
+	tcase_add_test(test, a_capacity_without_a_pool_succeeds);
 	suite_add_tcase(suite, test);
 }
 

@@ -20,7 +20,7 @@ a_record() {
 
 test_no_command() { refused 'connleak help'; }
 test_an_unknown_command() { refused "'wach'" wach; }
-test_a_command_not_built_yet() { refused 'scan is not built yet' scan /bin/true; }
+test_a_command_not_built_yet() { refused 'diff is not built yet' diff a b; }
 test_an_unknown_option() { refused "'--jsno'.*--json" run --jsno x true; }
 test_an_option_not_built_yet() { refused 'sarif is not built yet' run --sarif x true; }
 test_an_option_of_the_other_command() { refused 'connleak run' report --wait 1s x; }

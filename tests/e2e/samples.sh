@@ -34,8 +34,9 @@ test_sample_leak_in_threads() { check_sample leak_in_threads 23; }
 test_every_sample_is_tested() {
 	local sample
 	for sample in "$ROOT"/samples/*.c; do
-		grep -q "check_sample $(basename "$sample" .c) " \
-			"$ROOT/tests/e2e/samples.sh"
+		sample=$(basename "$sample" .c)
+		grep -qE "check_sample $sample |scan .*samples/$sample\"" \
+			"$ROOT"/tests/e2e/{samples,scan}.sh
 	done
 }
 
