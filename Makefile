@@ -88,6 +88,11 @@ $(BUILD)/preload/%.o $(SHIM_RECORD:%.c=$(BUILD)/%.o): SHARED := -fPIC \
     -fvisibility=hidden -ftls-model=initial-exec -fno-optimize-sibling-calls \
     -fno-delete-null-pointer-checks
 
+# What runs around a hooked function, while its caller's vector registers are in
+# use.
+ONLY_GENERAL := around_fast readable stubs_table_x86_64
+$(ONLY_GENERAL:%=$(BUILD)/preload/%.o): SHARED += -mgeneral-regs-only
+
 $(SHIM): $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(PRELOAD_ASM:%.S=$(BUILD)/%.o)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,noexecstack -Wl,-z,now \
@@ -102,13 +107,14 @@ $(ANALYZER): $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 TEST_OBJ := $(sort $(filter-out %/analyzer/main.o %/preload/hooks.o \
                                 %/preload/lifecycle.o %/preload/loader.o \
                                 %/preload/slots.o %/preload/byname.o \
+                                %/preload/hooked.o %/preload/matches.o \
                                 %/preload/static_libpq.o \
                                 %/preload/execs.o %/preload/connects.o \
                                 %/preload/ending.o %/preload/jails.o \
                                 %/preload/dispositions.o %/preload/moments.o \
                                 %/preload/annotations.o, \
               $(patsubst %.c,$(BUILD)/%.o,$(PRELOAD_SRC) $(ANALYZER_SRC) $(TEST_SRC))) \
-              $(BUILD)/preload/stubs_x86_64.o)
+              $(BUILD)/preload/stubs_x86_64.o $(BUILD)/preload/vectors_x86_64.o)
 $(TESTS): $(TEST_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(CHECK_LD) $(ANALYZER_LD)

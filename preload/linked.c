@@ -116,38 +116,33 @@ static bool is_code(const struct dl_phdr_info *loaded, uint64_t address,
 	return false;
 }
 
-static void take(const struct dl_phdr_info *loaded, const ElfW(Sym) * symbol,
-		 struct linked_function *wanted)
+/* Whom the symbols of a file are shown to. */
+struct visitor {
+	const struct dl_phdr_info *loaded;
+	linked_visit *visit;
+	void *data;
+};
+
+static void show(const struct visitor *visitor, const ElfW(Sym) * symbol,
+		 const struct part *names)
 {
-	uint8_t *address = (uint8_t *)(loaded->dlpi_addr + symbol->st_value);
+	const struct linked_symbol shown = {
+		.name = (const char *)names->bytes + symbol->st_name,
+		.address = (uint8_t *)(visitor->loaded->dlpi_addr +
+				       symbol->st_value),
+		.size = symbol->st_size,
+		.local = ELF64_ST_BIND(symbol->st_info) == STB_LOCAL,
+	};
 
-	if (!is_code(loaded, symbol->st_value, symbol->st_size))
-		return;
-	if (wanted->address && wanted->address != address)
-		wanted->twice = true;
-	wanted->address = address;
-	wanted->size = symbol->st_size;
-	wanted->local = ELF64_ST_BIND(symbol->st_info) == STB_LOCAL;
-}
-
-static void match(const struct dl_phdr_info *loaded, const ElfW(Sym) * symbol,
-		  const struct part *names, struct linked_function *wanted,
-		  size_t count)
-{
-	const char *name;
-
-	if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC ||
-	    symbol->st_shndx == SHN_UNDEF || symbol->st_name >= names->size)
-		return;
-	name = (const char *)names->bytes + symbol->st_name;
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(name, wanted[i].name))
-			take(loaded, symbol, &wanted[i]);
+	if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
+	    symbol->st_shndx != SHN_UNDEF && symbol->st_name < names->size &&
+	    is_code(visitor->loaded, symbol->st_value, symbol->st_size))
+		visitor->visit(&shown, visitor->data);
 }
 
 static bool search_table(const struct file *file, const ElfW(Shdr) * table,
 			 const ElfW(Shdr) * strings,
-			 struct linked_function *wanted, size_t count)
+			 const struct visitor *visitor)
 {
 	struct part symbols, names;
 	const ElfW(Sym) * symbol;
@@ -162,15 +157,14 @@ static bool search_table(const struct file *file, const ElfW(Shdr) * table,
 	((char *)names.bytes)[names.size - 1] = 0;
 	symbol = symbols.bytes;
 	for (size_t i = 0; i < symbols.size / sizeof(*symbol); i++)
-		match(file->loaded, &symbol[i], &names, wanted, count);
+		show(visitor, &symbol[i], &names);
 	part_free(&names);
 	part_free(&symbols);
 	return true;
 }
 
-/* The full table; where it was stripped, what the program exports. */
 static bool search(const struct file *file, const struct part *sections,
-		   uint32_t type, struct linked_function *wanted, size_t count)
+		   uint32_t type, const struct visitor *visitor)
 {
 	const ElfW(Shdr) *all = sections->bytes;
 	const size_t number = sections->size / sizeof(*all);
@@ -178,31 +172,80 @@ static bool search(const struct file *file, const struct part *sections,
 	for (size_t i = 0; i < number; i++)
 		if (all[i].sh_type == type && all[i].sh_link < number)
 			return search_table(file, &all[i], &all[all[i].sh_link],
-					    wanted, count);
+					    visitor);
 	return false;
+}
+
+/* Its sections, to be freed; false if this is not the file. */
+static bool open_file(struct file *file, struct part *sections)
+{
+	struct stat about;
+	ElfW(Ehdr) header;
+
+	if (fstat(file->fd, &about) || !S_ISREG(about.st_mode) ||
+	    !read_whole(file->fd, (char *)&header, sizeof(header), 0))
+		return false;
+	file->size = (uint64_t)about.st_size;
+	return !memcmp(header.e_ident, ELFMAG, SELFMAG) &&
+	       header.e_ident[EI_CLASS] == ELFCLASS64 &&
+	       header.e_ident[EI_DATA] == ELFDATA2LSB &&
+	       is_loaded(file, &header) &&
+	       read_sections(file, &header, sections);
+}
+
+bool linked_each(int fd, const struct dl_phdr_info *loaded, linked_visit *visit,
+		 void *data)
+{
+	const struct visitor visitor = { loaded, visit, data };
+	struct file file = { .fd = fd, .loaded = loaded };
+	struct part sections;
+	bool found;
+
+	if (!open_file(&file, &sections))
+		return false;
+	found = search(&file, &sections, SHT_SYMTAB, &visitor);
+	part_free(&sections);
+	return found;
+}
+
+struct wanted {
+	struct linked_function *list;
+	size_t count;
+};
+
+static void take(const struct linked_symbol *symbol,
+		 struct linked_function *wanted)
+{
+	if (wanted->address && wanted->address != symbol->address)
+		wanted->twice = true;
+	wanted->address = symbol->address;
+	wanted->size = symbol->size;
+	wanted->local = symbol->local;
+}
+
+static void match(const struct linked_symbol *symbol, void *data)
+{
+	struct wanted *wanted = data;
+
+	for (size_t i = 0; i < wanted->count; i++)
+		if (!strcmp(symbol->name, wanted->list[i].name))
+			take(symbol, &wanted->list[i]);
 }
 
 bool linked_find_in(int fd, const struct dl_phdr_info *loaded,
 		    struct linked_function *wanted, size_t count)
 {
+	struct wanted all = { wanted, count };
+	const struct visitor visitor = { loaded, match, &all };
 	struct file file = { .fd = fd, .loaded = loaded };
-	struct stat about;
 	struct part sections;
-	ElfW(Ehdr) header;
 	bool found;
 
-	if (fstat(fd, &about) || !S_ISREG(about.st_mode) ||
-	    !read_whole(fd, (char *)&header, sizeof(header), 0))
+	if (!open_file(&file, &sections))
 		return false;
-	file.size = (uint64_t)about.st_size;
-	if (memcmp(header.e_ident, ELFMAG, SELFMAG) ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    !is_loaded(&file, &header) ||
-	    !read_sections(&file, &header, &sections))
-		return false;
-	found = search(&file, &sections, SHT_SYMTAB, wanted, count) ||
-		search(&file, &sections, SHT_DYNSYM, wanted, count);
+	/* The full table; where it was stripped, what the file exports. */
+	found = search(&file, &sections, SHT_SYMTAB, &visitor) ||
+		search(&file, &sections, SHT_DYNSYM, &visitor);
 	part_free(&sections);
 	return found;
 }
@@ -215,15 +258,21 @@ static int take_program(struct dl_phdr_info *object, size_t size, void *data)
 	return 1;
 }
 
+void linked_program(struct dl_phdr_info *ret)
+{
+	ret->dlpi_phnum = 0;
+	lock_take(LOCK_PATCH);
+	dl_iterate_phdr(take_program, ret);
+	lock_give(LOCK_PATCH);
+}
+
 bool linked_find(struct linked_function *wanted, size_t count)
 {
-	struct dl_phdr_info loaded = { .dlpi_phnum = 0 };
+	struct dl_phdr_info loaded;
 	bool found;
 	int fd;
 
-	lock_take(LOCK_PATCH);
-	dl_iterate_phdr(take_program, &loaded);
-	lock_give(LOCK_PATCH);
+	linked_program(&loaded);
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;

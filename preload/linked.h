@@ -26,6 +26,26 @@ struct linked_function {
 	bool local; /* no other file's: the compiler may have inlined it */
 };
 
+/* One that is defined in the code of an object, as its file says. */
+struct linked_symbol {
+	const char *name;
+	uint8_t *address;
+	size_t size;
+	bool local;
+};
+
+typedef void linked_visit(const struct linked_symbol *symbol, void *data);
+
+/*
+ * Visits all in the full table of a file and of what was made of it.  False if
+ * there is none: it was stripped.
+ */
+bool linked_each(int fd, const struct dl_phdr_info *loaded, linked_visit *visit,
+		 void *data);
+
+/* What the loader has made of the program itself. */
+void linked_program(struct dl_phdr_info *ret);
+
 /* Fills in those that the program has.  False if its file does not tell. */
 bool linked_find(struct linked_function *wanted, size_t count);
 

@@ -19,7 +19,7 @@ enum lock {
 	LOCK_LIBPQ,	/* libpq.c */
 	LOCK_UNWINDER,	/* stack.c */
 	LOCK_RECORDING, /* recording.c, and all that is written under it */
-	LOCK_PATCH,	/* patch.c, linked.c; needs no other */
+	LOCK_PATCH,	/* linked.c; needs no other */
 	LOCKS,
 };
 

@@ -2,69 +2,40 @@
 #include "preload/patch.h"
 
 #include <errno.h>
-#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "preload/decoder_x86_64.h"
 #include "preload/elf.h"
-#include "preload/lock.h"
 #include "preload/patch_x86_64.h"
-#include "preload/stubs_x86_64.h"
+#include "preload/threads.h"
 
 #define PAGE   4096u
 #define REACH  (UINT64_C(1) << 30) /* half of what a jump can do */
 #define STEP   65536u
 #define LOWEST 65536u /* the kernel gives no memory below */
 
-struct stub stubs_table[STUBS];
-
-static unsigned stubs_used;
-
 static const char no_code[] = "it does not lie in loaded code";
 static const char not_executable[] =
 	"the system lets no memory be made executable";
+static const char no_stub[] = "too many functions are hooked";
 
-/* What the loader made of the object that the functions lie in. */
-struct place {
-	const uint8_t *function;
-	uintptr_t start; /* of the object; 0: there is none */
-	int protection;
-};
-
-static int find_place(struct dl_phdr_info *object, size_t size, void *data)
+/* What the loader made of the page that a function lies on; 0: nothing. */
+static int protection_of(const struct dl_phdr_info *object,
+			 const uint8_t *function)
 {
-	struct place *place = data;
-	const uintptr_t address = (uintptr_t)place->function;
-	uintptr_t start, end;
+	const uintptr_t address = (uintptr_t)function - object->dlpi_addr;
 
-	(void)size;
-	elf_range(object, &start, &end);
-	if (address < start || address >= end)
-		return 0;
 	for (int i = 0; i < object->dlpi_phnum; i++) {
 		const ElfW(Phdr) *header = &object->dlpi_phdr[i];
 
-		if (header->p_type != PT_LOAD ||
-		    address - object->dlpi_addr - header->p_vaddr >=
-			    header->p_memsz)
-			continue;
-		place->start = start;
-		place->protection = (header->p_flags & PF_R ? PROT_READ : 0) |
-				    (header->p_flags & PF_W ? PROT_WRITE : 0) |
-				    (header->p_flags & PF_X ? PROT_EXEC : 0);
+		if (header->p_type == PT_LOAD &&
+		    address - header->p_vaddr < header->p_memsz)
+			return (header->p_flags & PF_R ? PROT_READ : 0) |
+			       (header->p_flags & PF_W ? PROT_WRITE : 0) |
+			       (header->p_flags & PF_X ? PROT_EXEC : 0);
 	}
-	return 1;
-}
-
-static struct place place_of(const uint8_t *function)
-{
-	struct place place = { .function = function };
-
-	lock_take(LOCK_PATCH);
-	dl_iterate_phdr(find_place, &place);
-	lock_give(LOCK_PATCH);
-	return place;
+	return 0;
 }
 
 /*
@@ -94,90 +65,107 @@ static uint8_t *map_near(uintptr_t start, size_t size)
 	return NULL;
 }
 
-static const char *prepare_one(struct patch *patch, const struct place *in,
-			       uint8_t *room)
+/* No way to see half of the jump; or nobody is there who could. */
+static const char *why_not_now(const struct patch *patch)
 {
-	const struct place here = place_of(patch->function);
+	if (threads_is_only())
+		return NULL;
+	if (!patch_is_at_once(patch))
+		return "its beginning cannot be changed at once while other "
+		       "threads run";
+	if (threads_any_in(patch->jump, patch->displaced))
+		return "a thread is running in its beginning";
+	return NULL;
+}
+
+static const char *prepare_one(struct patch *patch,
+			       const struct dl_phdr_info *object, uint8_t *room)
+{
+	const int code = PROT_READ | PROT_EXEC;
 	const char *why;
 
-	if (stubs_used == STUBS)
-		return "too many functions are hooked";
-	if (here.start != in->start ||
-	    (here.protection & (PROT_READ | PROT_EXEC)) !=
-		    (PROT_READ | PROT_EXEC))
+	patch->protection = protection_of(object, patch->function);
+	if ((patch->protection & code) != code)
 		return no_code;
-	patch->protection = here.protection;
-	patch->stub = stubs_used;
-	why = patch_move(patch, room, stubs_start + stubs_used * STUB_SIZE);
-	stubs_used += !why;
+	patch->stub = stubs_take();
+	if (patch->stub == STUBS)
+		return no_stub;
+	why = patch_move(patch, room, stubs_code(patch->stub));
+	if (!why)
+		why = why_not_now(patch);
+	if (why)
+		stubs_give(patch->stub);
 	return why;
 }
 
 static size_t prepare_all(struct patch *list, size_t count,
-			  const struct place *in, uint8_t *near)
+			  const struct dl_phdr_info *object, uint8_t *near)
 {
 	size_t prepared = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		list[i].why = prepare_one(&list[i], in, near + i * PATCH_ROOM);
+		list[i].why =
+			prepare_one(&list[i], object, near + i * PATCH_ROOM);
+		if (list[i].why) {
+			list[i].original = NULL;
+			list[i].jump = NULL;
+		}
 		prepared += !list[i].why;
 	}
 	return prepared;
 }
 
-static void forget_all(struct patch *list, size_t count, const char *why)
+/* None of them: what they had is given back, and each says why. */
+static void refuse_all(struct patch *list, size_t count,
+		       struct patch_near *near, const char *why)
 {
-	for (size_t i = 0; i < count; i++) {
-		list[i].original = NULL;
-		list[i].why = why;
-	}
+	patch_forget(list, count, near);
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].why)
+			list[i].why = why;
 }
 
-static size_t prepare_near(struct patch *list, size_t count)
+bool patch_open(const char **ret_why)
 {
-	const struct place in = place_of(list[0].function);
-	const size_t size =
-		(count * PATCH_ROOM + PAGE - 1) & ~(size_t)(PAGE - 1);
-	size_t prepared;
-	uint8_t *near;
+	return decoder_open(ret_why);
+}
 
-	if (!in.start) {
-		forget_all(list, count, no_code);
+void patch_close(void)
+{
+	decoder_close();
+}
+
+size_t patch_prepare(struct patch *list, size_t count,
+		     const struct dl_phdr_info *object,
+		     struct patch_near *ret_near)
+{
+	uintptr_t start, end;
+	size_t prepared;
+
+	for (size_t i = 0; i < count; i++) {
+		list[i].original = NULL;
+		list[i].why = NULL;
+	}
+	elf_range(object, &start, &end);
+	ret_near->size = (count * PATCH_ROOM + PAGE - 1) & ~(size_t)(PAGE - 1);
+	ret_near->at = count ? map_near(start, ret_near->size) : NULL;
+	if (!ret_near->at) {
+		refuse_all(list, count, ret_near,
+			   "there is no room for code near it");
 		return 0;
 	}
-	near = map_near(in.start, size);
-	if (!near) {
-		forget_all(list, count, "there is no room for code near it");
-		return 0;
-	}
-	prepared = prepare_all(list, count, &in, near);
-	if (prepared && mprotect(near, size, PROT_READ | PROT_EXEC)) {
-		forget_all(list, count, not_executable);
+	prepared = prepare_all(list, count, object, ret_near->at);
+	if (prepared &&
+	    mprotect(ret_near->at, ret_near->size, PROT_READ | PROT_EXEC)) {
+		refuse_all(list, count, ret_near, not_executable);
 		prepared = 0;
 	}
 	if (!prepared)
-		munmap(near, size);
+		patch_forget(list, count, ret_near);
 	return prepared;
 }
 
-size_t patch_prepare(struct patch *list, size_t count)
-{
-	const char *why = NULL;
-	size_t prepared;
-
-	forget_all(list, count, NULL);
-	if (!count)
-		return 0;
-	if (!decoder_open(&why)) {
-		forget_all(list, count, why);
-		return 0;
-	}
-	prepared = prepare_near(list, count);
-	decoder_close();
-	return prepared;
-}
-
-/* The pages that the jump lies in. */
+/* The pages that the jump lies in; both of the words that are stored. */
 static int protect(const struct patch *patch, int protection)
 {
 	const uintptr_t start = (uintptr_t)patch->jump & ~(uintptr_t)(PAGE - 1);
@@ -186,13 +174,17 @@ static int protect(const struct patch *patch, int protection)
 	return mprotect((void *)start, end - start, protection);
 }
 
-static void set_stub(const struct patch *patch)
+static void set_stub(const struct patch *patch, patch_code *function)
 {
-	stubs_table[patch->stub] = (struct stub){
-		.hook = patch->hook,
+	const struct stub stub = {
+		.function = function,
+		.around = patch->around,
+		.data = patch->data,
 		.stack_words = patch->stack_words,
 		.result = (uint32_t)patch->result,
 	};
+
+	stubs_set(patch->stub, &stub);
 }
 
 static void close_code(const struct patch *list, size_t count)
@@ -214,28 +206,56 @@ static bool open_code(const struct patch *list, size_t count)
 	return true;
 }
 
-bool patch_apply(struct patch *list, size_t count)
+bool patch_apply(struct patch *list, size_t count, struct patch_near *near)
 {
 	if (!open_code(list, count)) {
-		list[0].why = not_executable;
+		refuse_all(list, count, near, not_executable);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++)
 		if (list[i].original) {
-			set_stub(&list[i]);
+			set_stub(&list[i], list[i].around ? list[i].original
+							  : list[i].hook);
 			patch_write(&list[i]);
 		}
 	close_code(list, count);
 	return true;
 }
 
+void patch_forget(struct patch *list, size_t count, struct patch_near *near)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].original)
+			stubs_give(list[i].stub);
+		list[i].original = NULL;
+		list[i].jump = NULL;
+	}
+	if (near->at)
+		munmap(near->at, near->size);
+	near->at = NULL;
+}
+
+void *patch_detour(struct patch *patch)
+{
+	patch->original = NULL;
+	patch->why = NULL;
+	patch->stub = stubs_take();
+	if (patch->stub == STUBS) {
+		patch->why = no_stub;
+		return NULL;
+	}
+	*(void **)&patch->original = patch->function;
+	set_stub(patch, patch->original);
+	return (void *)(uintptr_t)stubs_code(patch->stub);
+}
+
 /* The hook's caller is the stub if it returns there: the frame above. */
 const void *patch_caller(const void *frame)
 {
 	const void *const *own = frame;
-	const uint8_t *caller = own[1];
+	const void *caller = own[1];
 
-	if (caller < stubs_start || caller >= stubs_end)
+	if (!stubs_is_code(caller))
 		return caller;
 	return ((const void *const *)own[0])[1];
 }

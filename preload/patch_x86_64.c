@@ -242,15 +242,75 @@ const char *patch_move(struct patch *patch, uint8_t *room, const uint8_t *stub)
 	if (w.why)
 		return w.why;
 	patch->jump = patch->function + (displaced.start - patch->function);
+	patch->displaced = (uint8_t)(displaced.end - displaced.start);
 	patch->near = room;
 	*(void **)&patch->original = original;
 	return NULL;
 }
 
+/* What the processor stores at once, if it is aligned to its own size. */
+#define WORD  8u
+#define WORDS 16u
+
+static bool is_within(const struct patch *patch, uintptr_t size)
+{
+	return (uintptr_t)patch->jump % size + PATCH_JUMP <= size;
+}
+
+bool patch_is_at_once(const struct patch *patch)
+{
+	return is_within(patch, WORDS);
+}
+
+static void write_word(uint64_t *at, uint64_t new)
+{
+	__atomic_store_n(at, new, __ATOMIC_RELEASE);
+}
+
+/* cmpxchg16b; nobody else writes there. */
+static void write_words(uint64_t *at, const uint64_t new[2])
+{
+	uint64_t low = at[0], high = at[1];
+
+	__asm__ volatile("lock cmpxchg16b %0"
+			 : "+m"(*(uint64_t(*)[2])at), "+a"(low), "+d"(high)
+			 : "b"(new[0]), "c"(new[1])
+			 : "cc");
+}
+
+static void put_jump_in(const struct patch *patch, uint8_t *bytes)
+{
+	struct writer w = { .at = bytes, .end = bytes + PATCH_JUMP };
+	const intptr_t distance = patch->near - (patch->jump + PATCH_JUMP);
+	const int32_t value = (int32_t)distance;
+
+	put(&w, (uint8_t[]){ 0xe9 }, 1);
+	put(&w, &value, sizeof(value));
+}
+
+bool patch_is_in(const struct patch *patch)
+{
+	uint8_t jump[PATCH_JUMP];
+
+	put_jump_in(patch, jump);
+	return !memcmp(patch->jump, jump, sizeof(jump));
+}
+
 void patch_write(const struct patch *patch)
 {
-	struct writer w = { .at = patch->jump,
-			    .end = patch->jump + PATCH_JUMP };
+	const uintptr_t past = (uintptr_t)patch->jump % WORDS;
+	uint64_t words[2], *at = (void *)(patch->jump - past);
 
-	put_jump(&w, patch->near);
+	if (!patch_is_at_once(patch)) {
+		put_jump_in(patch, patch->jump);
+		return;
+	}
+	memcpy(words, at, sizeof(words));
+	put_jump_in(patch, (uint8_t *)words + past);
+	if (!is_within(patch, WORD))
+		write_words(at, words);
+	else if (past < WORD)
+		write_word(at, words[0]);
+	else
+		write_word(at + 1, words[1]);
 }

@@ -30,7 +30,10 @@
  */
 const char *patch_move(struct patch *patch, uint8_t *room, const uint8_t *stub);
 
-/* Puts in the jump. */
+/* Whether one store can put in the jump, so that nobody sees half of it. */
+bool patch_is_at_once(const struct patch *patch);
+
+/* Puts in the jump: so, if it can be. */
 void patch_write(const struct patch *patch);
 
 #endif

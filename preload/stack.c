@@ -11,10 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <libunwind.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "preload/lock.h"
 #include "preload/modules.h"
@@ -23,6 +20,7 @@
 #include "preload/registers_x86_64.h"
 #include "preload/relocations.h"
 #include "preload/scope.h"
+#include "preload/stubs_x86_64.h"
 
 #define UNWINDER "libunwind-x86_64.so.8"
 #define PAGE	 4096u
@@ -267,10 +265,13 @@ void stack_open(void)
 		objects_hold(use_first_time, NULL);
 }
 
-/* Frames inside the shim come first; the program begins at `caller`. */
+/*
+ * Frames inside the shim come first; the program begins at `caller`.  Further
+ * out there may be stubs, around functions that were called on the way.
+ */
 static bool add_frame(struct stack *out, uintptr_t address, uintptr_t caller)
 {
-	if (!out->count && address != caller)
+	if (out->count ? stubs_is_code((void *)address) : address != caller)
 		return true;
 	if (out->count == RECORD_MAX_FRAMES) {
 		out->cut = true;

@@ -37,7 +37,9 @@ static const struct {
 /* All that is known of it while it is being hooked. */
 struct static_libpq {
 	struct linked_function found[LIBPQ_FUNCTIONS];
+	struct dl_phdr_info program;
 	struct patch patches[LIBPQ_HOOKS];
+	struct patch_near near;
 	enum libpq_function patched[LIBPQ_HOOKS]; /* by the patches */
 	size_t count;				  /* of these */
 	libpq_code *function[LIBPQ_FUNCTIONS];
@@ -115,6 +117,9 @@ static bool is_complete(struct static_libpq *s)
 
 static bool prepare(struct static_libpq *s)
 {
+	const char *why = NULL;
+	size_t prepared;
+
 	for (int f = 0; f < LIBPQ_HOOKS; f++)
 		if (s->found[f].address) {
 			s->patched[s->count] = (enum libpq_function)f;
@@ -125,7 +130,12 @@ static bool prepare(struct static_libpq *s)
 				.stack_words = shapes[f].stack_words,
 			};
 		}
-	if (patch_prepare(s->patches, s->count) == s->count)
+	if (!patch_open(&why))
+		return refuse(s, s->patched[0], why);
+	linked_program(&s->program);
+	prepared = patch_prepare(s->patches, s->count, &s->program, &s->near);
+	patch_close();
+	if (prepared == s->count)
 		return true;
 	for (size_t i = 0; i < s->count; i++)
 		if (s->patches[i].why)
@@ -170,7 +180,7 @@ static bool apply(struct static_libpq *s)
 	for (size_t i = 0; i < s->count; i++)
 		*(void **)&s->patches[i].hook =
 			hooks_thunk(s->copy, s->patched[i]);
-	if (!patch_apply(s->patches, s->count))
+	if (!patch_apply(s->patches, s->count, &s->near))
 		return refuse(s, s->patched[0], s->patches[0].why);
 	loader_look_again();
 	return true;

@@ -7,14 +7,18 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "preload/linked.h"
 #include "preload/patch.h"
 #include "preload/stubs_x86_64.h"
 #include "tests/suites.h"
@@ -73,7 +77,22 @@ HIDDEN const void *told; /* where it was to return to */
 typedef int made(int, const void *);
 
 static struct patch patch;
+static struct patch_near near;
 static unsigned calls;
+
+/* All are functions of this program. */
+static size_t prepare_list(struct patch *list, size_t count)
+{
+	struct dl_phdr_info program;
+	const char *why = NULL;
+	size_t prepared;
+
+	linked_program(&program);
+	ck_assert_msg(patch_open(&why), "%s", why);
+	prepared = patch_prepare(list, count, &program, &near);
+	patch_close();
+	return prepared;
+}
 
 static int call_of(const void *function, int number, const void *pointer)
 {
@@ -104,14 +123,14 @@ static size_t prepare(uint8_t *function, const uint8_t *end)
 		.hook = (patch_code *)hook,
 		.result = PATCH_RETURNS_WORD,
 	};
-	return patch_prepare(&patch, 1);
+	return prepare_list(&patch, 1);
 }
 
 static void apply(uint8_t *function, const uint8_t *end)
 {
 	ck_assert_msg(prepare(function, end) == 1, "%s", patch.why);
 	ck_assert_ptr_null(patch.why);
-	ck_assert(patch_apply(&patch, 1));
+	ck_assert(patch_apply(&patch, 1, &near));
 }
 
 /* As before it was patched, and once by the hook. */
@@ -296,13 +315,13 @@ START_TEST(one_that_is_refused_leaves_the_others_theirs)
 	list[0].size = (size_t)(plain_end - plain);
 	list[1].size = (size_t)(back_inside_end - back_inside);
 	list[2].size = (size_t)(by_address_end - by_address);
-	ck_assert_uint_eq(patch_prepare(list, 3), 2);
+	ck_assert_uint_eq(prepare_list(list, 3), 2);
 	ck_assert(list[0].original && !list[1].original && list[2].original);
 	for (int i = 0; i < 3; i++) {
 		list[i].hook = (patch_code *)hook;
 		list[i].result = PATCH_RETURNS_WORD;
 	}
-	ck_assert(patch_apply(list, 3));
+	ck_assert(patch_apply(list, 3, &near));
 	patch = list[2];
 	ck_assert_int_eq(call_of(by_address, 1, NULL), 1042);
 	patch = list[0];
@@ -310,6 +329,24 @@ START_TEST(one_that_is_refused_leaves_the_others_theirs)
 	ck_assert_int_eq(call_of(back_inside, 3, NULL), 0);
 }
 END_TEST
+
+static void write_over(uint8_t *code, const uint8_t *bytes, size_t size)
+{
+	uint8_t *page = (uint8_t *)((uintptr_t)code & ~(uintptr_t)4095);
+
+	ck_assert(!mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC));
+	memcpy(code, bytes, size);
+	ck_assert(!mprotect(page, 8192, PROT_READ | PROT_EXEC));
+}
+
+static uint64_t count_call(struct stub_frame *frame)
+{
+	(void)frame;
+	calls++;
+	return 0;
+}
+
+static const struct stub_around look_on = { .before = count_call };
 
 START_TEST(when_all_stubs_are_taken_the_next_is_refused)
 {
@@ -319,8 +356,128 @@ START_TEST(when_all_stubs_are_taken_the_next_is_refused)
 		list[i].function = plain;
 		list[i].size = (size_t)(plain_end - plain);
 	}
-	ck_assert_uint_eq(patch_prepare(list, STUBS + 1), STUBS);
+	ck_assert_uint_eq(prepare_list(list, STUBS + 1), STUBS);
 	ck_assert_str_eq(list[STUBS].why, "too many functions are hooked");
+	patch_forget(list, STUBS + 1, &near);
+	ck_assert_uint_eq(prepare_list(list, STUBS), STUBS);
+}
+END_TEST
+
+/* As if it had been unloaded, and loaded again in its place. */
+START_TEST(what_was_forgotten_can_be_patched_again)
+{
+	uint8_t before[16];
+
+	memcpy(before, plain, sizeof(before));
+	for (int i = 0; i < 3; i++) {
+		apply(plain, plain_end);
+		ck_assert(patch_is_in(&patch));
+		expect(plain, 7, NULL, 8);
+		write_over(plain, before, sizeof(before));
+		ck_assert(!patch_is_in(&patch));
+		patch_forget(&patch, 1, &near);
+		ck_assert_int_eq(call_of(plain, 7, NULL), 8);
+	}
+}
+END_TEST
+
+START_TEST(a_detour_leaves_the_function_as_it_is)
+{
+	uint8_t before[16];
+	const void *stub;
+
+	memcpy(before, plain, sizeof(before));
+	patch = (struct patch){ .function = plain, .around = &look_on };
+	stub = patch_detour(&patch);
+	ck_assert_int_eq(call_of(stub, 7, NULL), 8);
+	ck_assert_uint_eq(calls, 1);
+	ck_assert_int_eq(call_of(plain, 7, NULL), 8);
+	ck_assert_uint_eq(calls, 1);
+	ck_assert_mem_eq(before, plain, sizeof(before));
+}
+END_TEST
+
+/* --- other threads -------------------------------------------------------- */
+
+MADE(waits, "syscall\nnopl 0(%rax)\nret");
+MADE(crosses_8, "endbr64\nleal 1(%rdi), %eax\nnopl 0(%rax)\nret");
+MADE_BEFORE(".p2align 4, 0x90\n.skip 14, 0x90", before_crosses, "nop\nret");
+__asm__(".text\ncrosses_16: leal 1(%rdi), %eax\nnopl 0(%rax)\nret\n"
+	"crosses_16_end: .p2align 4, 0x90");
+extern HIDDEN uint8_t crosses_16[], crosses_16_end[];
+
+static pid_t waiting;
+
+/* In the system call pause(2), which is the function's first instruction. */
+static void *wait_in_function(void *function)
+{
+	waiting = gettid();
+	__asm__ volatile("call *%1"
+			 :
+			 : "a"(SYS_pause), "r"(function)
+			 : "rcx", "r11", "memory");
+	return NULL;
+}
+
+static bool is_waiting(void)
+{
+	char path[64], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", waiting);
+	file = fopen(path, "re");
+	if (!file || !fgets(text, sizeof(text), file))
+		text[0] = 0;
+	if (file)
+		fclose(file);
+	return atoi(text) == SYS_pause && text[0] != 'r';
+}
+
+static void start_thread_in(uint8_t *function)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, wait_in_function, function);
+	while (!waiting || !is_waiting())
+		sched_yield();
+}
+
+START_TEST(where_a_thread_is_in_its_beginning_it_is_refused)
+{
+	start_thread_in(waits);
+	REFUSED(waits, "a thread is running in its beginning");
+}
+END_TEST
+
+START_TEST(where_threads_are_elsewhere_it_is_patched)
+{
+	start_thread_in(waits);
+	EXPECT_BOTH(plain, 7, NULL, 8);
+	EXPECT_BOTH(crosses_8, 7, NULL, 8);
+}
+END_TEST
+
+/* In a child: threads stay. */
+static bool is_refused_with_threads(uint8_t *function, const uint8_t *end)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child) {
+		start_thread_in(waits);
+		_exit(prepare(function, end) ||
+		      strncmp(patch.why,
+			      "its beginning cannot be changed at once", 39));
+	}
+	waitpid(child, &status, 0);
+	return !status;
+}
+
+START_TEST(a_jump_that_can_be_seen_half_is_put_in_only_if_nobody_looks)
+{
+	ck_assert_uint_eq((uintptr_t)crosses_16 % 16, 14);
+	ck_assert(is_refused_with_threads(crosses_16, crosses_16_end));
+	EXPECT_BOTH(crosses_16, 7, NULL, 8);
 }
 END_TEST
 
@@ -355,7 +512,7 @@ START_TEST(a_hook_is_told_who_called_the_function)
 	caller_seen = NULL;
 	prepare(plain, plain_end);
 	patch.hook = (patch_code *)look_at_caller;
-	ck_assert(patch_apply(&patch, 1));
+	ck_assert(patch_apply(&patch, 1, &near));
 	*(void *volatile *)&call = plain;
 	call(0, NULL);
 	ck_assert(is_near(caller_seen, in_test()));
@@ -425,7 +582,7 @@ START_TEST(where_code_may_not_be_changed_it_stays_as_it_is)
 
 	ck_assert_uint_eq(prepare(plain, plain_end), 1);
 	forbid_executable_memory();
-	ck_assert(!patch_apply(&patch, 1));
+	ck_assert(!patch_apply(&patch, 1, &near));
 	ck_assert_str_eq(patch.why, forbidden);
 	rights_at(plain, rights);
 	ck_assert_str_eq(rights, "r-xp");
@@ -463,7 +620,17 @@ Suite *patch_suite(void)
 	tcase_add_test(test, when_all_stubs_are_taken_the_next_is_refused);
 	suite_add_tcase(suite, test);
 
+	test = tcase_create("other threads");
+	tcase_add_test(test, where_a_thread_is_in_its_beginning_it_is_refused);
+	tcase_add_test(test, where_threads_are_elsewhere_it_is_patched);
+	tcase_add_test(
+		test,
+		a_jump_that_can_be_seen_half_is_put_in_only_if_nobody_looks);
+	suite_add_tcase(suite, test);
+
 	test = tcase_create("hooks and memory");
+	tcase_add_test(test, what_was_forgotten_can_be_patched_again);
+	tcase_add_test(test, a_detour_leaves_the_function_as_it_is);
 	tcase_add_test(test, a_hook_is_told_who_called_the_function);
 	tcase_add_test(test, no_memory_is_left_writable_and_executable);
 	tcase_add_test(test,
