@@ -184,6 +184,50 @@ void *elf_symbol(const struct dl_phdr_info *object, const char *name)
 	return elf_symbol_of(object->dlpi_addr, dynamic_section(object), name);
 }
 
+/* The last chain ends with the last symbol that is defined. */
+static uint32_t count_by_gnu_hash(const struct dynamic *d)
+{
+	const uint32_t buckets = d->gnu_hash[0], first = d->gnu_hash[1];
+	const ElfW(Addr) *bloom = (const void *)(d->gnu_hash + 4);
+	const uint32_t *bucket = (const void *)(bloom + d->gnu_hash[2]);
+	const uint32_t *chain = bucket + buckets;
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < buckets; i++)
+		if (bucket[i] > last)
+			last = bucket[i];
+	if (last < first)
+		return 0;
+	while (!(chain[last - first] & 1))
+		last++;
+	return last + 1;
+}
+
+void elf_each_function(const struct dl_phdr_info *object,
+		       void (*visit)(const char *name, void *address,
+				     size_t size, void *data),
+		       void *data)
+{
+	struct dynamic d;
+	uint32_t count = 0;
+
+	if (!read_dynamic(object->dlpi_addr, dynamic_section(object), &d))
+		return;
+	if (d.gnu_hash)
+		count = count_by_gnu_hash(&d);
+	else if (d.sysv_hash)
+		count = d.sysv_hash[1];
+	for (uint32_t i = 0; i < count; i++) {
+		const ElfW(Sym) *symbol = &d.symbols[i];
+
+		if (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
+		    symbol->st_shndx != SHN_UNDEF && symbol->st_value)
+			visit(d.strings + symbol->st_name,
+			      (void *)(object->dlpi_addr + symbol->st_value),
+			      symbol->st_size, data);
+	}
+}
+
 size_t elf_dynamic_value(const struct dl_phdr_info *object, ElfW(Sxword) tag)
 {
 	const ElfW(Dyn) *entry = dynamic_section(object);

@@ -25,6 +25,12 @@ void *elf_symbol(const struct dl_phdr_info *object, const char *name);
 void *elf_symbol_of(ElfW(Addr) bias, const ElfW(Dyn) * dynamic,
 		    const char *name);
 
+/* Each function that it exports, in each of its versions. */
+void elf_each_function(const struct dl_phdr_info *object,
+		       void (*visit)(const char *name, void *address,
+				     size_t size, void *data),
+		       void *data);
+
 /* What the dynamic section says of a tag: a number, or where something is. */
 size_t elf_dynamic_value(const struct dl_phdr_info *object, ElfW(Sxword) tag);
 const void *elf_dynamic(const struct dl_phdr_info *object, ElfW(Sxword) tag);

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static _Thread_local unsigned depth;
+_Thread_local unsigned guard_depth;
 
 void guard_enter(struct guard *g)
 {
@@ -18,19 +18,14 @@ void guard_enter(struct guard *g)
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &most, &g->signals,
 		sizeof(most));
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &g->cancel_state);
-	depth++;
+	guard_depth++;
 }
 
 void guard_leave(const struct guard *g)
 {
-	depth--;
+	guard_depth--;
 	pthread_setcancelstate(g->cancel_state, NULL);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &g->signals, NULL,
 		sizeof(g->signals));
 	errno = g->error;
-}
-
-bool guard_is_inside(void)
-{
-	return depth;
 }

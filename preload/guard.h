@@ -30,6 +30,13 @@ struct guard {
 
 void guard_enter(struct guard *g);
 void guard_leave(const struct guard *g);
-bool guard_is_inside(void);
+
+/* How deep this thread is inside. */
+extern _Thread_local unsigned guard_depth __attribute__((visibility("hidden")));
+
+static inline bool guard_is_inside(void)
+{
+	return guard_depth;
+}
 
 #endif

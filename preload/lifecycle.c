@@ -13,6 +13,7 @@
 #include "preload/config.h"
 #include "preload/ending.h"
 #include "preload/guard.h"
+#include "preload/known_rules.h"
 #include "preload/loader.h"
 #include "preload/loader_lock.h"
 #include "preload/lock.h"
@@ -73,6 +74,7 @@ static void begin(char **environment)
 	ending_begin();
 	scan_begin(config.scan, config.scan_ms);
 	asking_begin(config.signal);
+	known_rules_begin(config.hook, config.hooks);
 	loader_lock_find();
 	pthread_atfork(before_fork, lock_after_fork, after_fork_in_child);
 }

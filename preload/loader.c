@@ -9,6 +9,7 @@
 #include "preload/choice.h"
 #include "preload/elf.h"
 #include "preload/guard.h"
+#include "preload/hooked.h"
 #include "preload/lifecycle.h"
 #include "preload/modules.h"
 #include "preload/moments.h"
@@ -31,20 +32,37 @@ static void look(void *unused)
 }
 
 /*
- * Asks the loader which libpq everybody sees, and opens the unwinder.  An
- * error that the loader notes here is not the program's to find.
+ * Opens the unwinder.  An error that the loader notes here is not the
+ * program's to find.
  */
-static void prepare(void)
+static void prepare_for_handles(void)
+{
+	static _Atomic(bool) begun;
+
+	if (!atomic_exchange(&begun, true)) {
+		stack_open();
+		moments_watch();
+	}
+	LIBC(dlerror)();
+}
+
+/* Asks the loader which libpq everybody sees. */
+static void prepare_for_libpq(void)
 {
 	static _Atomic(bool) begun;
 
 	choice_set_global(LIBC(dlsym)(RTLD_NEXT, "PQfinish"));
-	if (!atomic_exchange(&begun, true)) {
-		stack_open();
+	prepare_for_handles();
+	if (!atomic_exchange(&begun, true))
 		tracker_begin();
-		moments_watch();
-	}
-	LIBC(dlerror)();
+}
+
+static void prepare(bool looked)
+{
+	if (looked && libpq_any())
+		prepare_for_libpq();
+	if (hooked_notice())
+		prepare_for_handles();
 }
 
 /*
@@ -61,8 +79,7 @@ void loader_notice(void)
 		return;
 	atomic_store(&promoted, false);
 	guard_enter(&guard);
-	if (objects_hold(look, NULL) && libpq_any())
-		prepare();
+	prepare(objects_hold(look, NULL));
 	guard_leave(&guard);
 }
 
@@ -86,8 +103,7 @@ static void notice_deep(const void *handle, uint64_t before)
 	struct guard guard;
 
 	guard_enter(&guard);
-	if (objects_hold(look_deep, &load) && libpq_any())
-		prepare();
+	prepare(objects_hold(look_deep, &load));
 	guard_leave(&guard);
 }
 

@@ -43,11 +43,16 @@ void modules_set_program(const char *path)
 	modules.program = path;
 }
 
+const char *modules_program(void)
+{
+	return modules.program ? modules.program : "";
+}
+
 static const char *path_of(const struct dl_phdr_info *object)
 {
 	/* The program itself comes first and has no name. */
 	if (!object->dlpi_name || !object->dlpi_name[0])
-		return modules.program ? modules.program : "";
+		return modules_program();
 	return object->dlpi_name;
 }
 

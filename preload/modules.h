@@ -30,6 +30,7 @@ uint64_t modules_generation(void);
 
 /* The program's own path; the loader does not know it. */
 void modules_set_program(const char *path);
+const char *modules_program(void);
 
 /* False when there is no memory for a table: the old one is gone too. */
 bool modules_refresh(void);

@@ -159,6 +159,8 @@ static void carry_over(const struct object *old, size_t count,
 		now->startup = first || (at < count && old[at].startup);
 		now->done = at < count && old[at].done &&
 			    (now->startup || !unloaded);
+		now->matched = at < count && old[at].matched &&
+			       (now->startup || !unloaded);
 		now->deep = at < count ? old[at].deep : deep && !first;
 	}
 }

@@ -24,6 +24,7 @@ struct object {
 	uint64_t since;	      /* objects_generation() when it was new */
 	bool startup;	      /* loaded before the program began */
 	bool done;	      /* slots.c has been through it */
+	bool matched;	      /* hooked.c has */
 	bool deep;	      /* loaded with RTLD_DEEPBIND, as far as we know */
 	bool visited;	      /* by the search that is under way */
 };

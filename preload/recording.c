@@ -35,6 +35,7 @@ static struct {
 	const char *exe;
 	_Atomic(int) *here;
 	_Atomic(_Atomic(uint32_t) *) asked; /* in the record */
+	void (*write)(struct writer *);	    /* first; or NULL */
 	pid_t pid;
 	unsigned generation;
 	bool failed, torn, has_watcher;
@@ -216,6 +217,8 @@ static int make_record(void)
 	if (!err) {
 		atomic_store(&recording.asked, &recording.record.header->asked);
 		log_record();
+		if (recording.write)
+			recording.write(&recording.record);
 	}
 	return err;
 }
@@ -249,6 +252,18 @@ struct writer *recording_lock(void)
 	if (recording.record.header->flags)
 		recording.record.header->flags = 0;
 	return &recording.record;
+}
+
+struct writer *recording_lock_made(void)
+{
+	notice_clone();
+	lock_take(LOCK_RECORDING);
+	return recording.record.header ? &recording.record : NULL;
+}
+
+void recording_begin_with(void (*write)(struct writer *record))
+{
+	recording.write = write;
 }
 
 /* A child of a process that has a record will have one, if it goes on so. */

@@ -32,6 +32,12 @@ const char *recording_folder(void);
 struct writer *recording_lock(void);
 void recording_unlock(void);
 
+/* The same, but none is made: NULL if there is none yet. */
+struct writer *recording_lock_made(void);
+
+/* What is written into each record first, under the lock.  Once, early. */
+void recording_begin_with(void (*write)(struct writer *record));
+
 /*
  * Whether the process that asks has a record of its own.  A child of vfork(),
  * which has all our memory, has not.  Callable in a signal handler.

@@ -21,6 +21,7 @@
 	ROW(linked)        \
 	ROW(patch)         \
 	ROW(stubs)         \
+	ROW(around)        \
 	ROW(loaded)        \
 	ROW(shim_basics)   \
 	ROW(image)         \
