@@ -20,6 +20,10 @@ static void fill(struct misuse *ret, enum record_event_kind kind,
 	ret->pool = pool;
 }
 
+/*
+ * Nobody can use what a thread has taken along: a pool that is closed finishes
+ * that too, and the lease is found for what it is, a leak.
+ */
 bool wrongs_finishing(struct writer *record, const struct record_slot *slot,
 		      struct misuse *ret)
 {
@@ -29,6 +33,8 @@ bool wrongs_finishing(struct writer *record, const struct record_slot *slot,
 	    leases_inside())
 		return false;
 	lease = writer_at(record, RECORD_SLOTS, slot->partner);
+	if (lease->flags & SLOT_OWNER_ENDED)
+		return false;
 	fill(ret, EVENT_FINISHED_WHILE_LEASED,
 	     record_handle_address(slot->handle), lease->pool);
 	ret->owner = misuses_own(record, lease->site);

@@ -206,6 +206,15 @@ START_TEST(a_connection_that_is_lent_may_not_be_finished)
 }
 END_TEST
 
+START_TEST(one_that_a_thread_took_along_may)
+{
+	lend();
+	lease->flags |= SLOT_OWNER_ENDED;
+	ck_assert(!finish(&handles[0]));
+	ck_assert_uint_eq(finishes(), 1);
+}
+END_TEST
+
 START_TEST(one_that_was_given_back_may)
 {
 	lend();
@@ -274,6 +283,7 @@ Suite *wrongs_suite(void)
 	test = tcase_create("lent");
 	tcase_add_checked_fixture(test, begin, scratch_remove);
 	tcase_add_test(test, a_connection_that_is_lent_may_not_be_finished);
+	tcase_add_test(test, one_that_a_thread_took_along_may);
 	tcase_add_test(test, one_that_was_given_back_may);
 	tcase_add_test(test, who_gave_it_back_may_not_use_it);
 	tcase_add_test(test, another_thread_may);
