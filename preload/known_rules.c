@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/known_rules.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "preload/guard.h"
 #include "preload/memory.h"
 #include "preload/recording.h"
+#include "preload/user_rules.h"
 
 #define OUTCOMES 4096u
-#define LARGEST	 (1u << 20) /* bytes of a file of rules */
 #define CHUNK	 65536u
 
 /*
@@ -72,57 +68,49 @@ static bool make_room(void)
 	return true;
 }
 
-/* Its texts point into the line that is kept. */
-static void add(struct rule_text line, bool built_in)
+static const char *keep_part(struct rule_text text)
 {
-	const char *text = keep(line.at, line.length);
-	struct known_rule *new;
-	struct rule_fault fault;
-	struct rule rule;
+	return keep(text.at ? text.at : "", text.length);
+}
 
-	if (rule_parse(text, line.length, &rule, &fault) != RULE_READ ||
-	    !make_room())
-		return;
-	new = &known.rules[known.count++];
-	*new = (struct known_rule){
-		.rule = rule,
-		.text = keep(rule.line.at, rule.line.length),
-		.function = keep(rule.function.at, rule.function.length),
+static void add_known(const struct rule *rule, const char *why, bool built_in)
+{
+	known.rules[known.count++] = (struct known_rule){
+		.rule = *rule,
+		.text = keep_part(rule->line),
+		.function = keep_part(rule->function),
+		.why = why,
 		.built_in = built_in,
 		.reserved = RECORD_NONE,
 	};
 }
 
-static void add_lines(const char *at, size_t length, const char *dividers)
+static void add_user_rules(void)
 {
-	struct rule_text text = { at, length }, line;
+	size_t count;
+	const struct user_rule *list = user_rules(&count);
 
-	while (rule_next_line(&text, dividers, &line))
-		add(line, false);
+	for (size_t i = 0; i < count && make_room(); i++)
+		add_known(&list[i].rule, list[i].why, false);
 }
 
-static void read_file(const char *path)
+static void add_built_in(void)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat about;
-	ssize_t got;
-	char *text;
+	struct rule_fault fault;
+	struct rule rule;
+	const char *text;
 
-	if (fd < 0)
-		return;
-	if (!fstat(fd, &about) && S_ISREG(about.st_mode) &&
-	    (text = memory_map(LARGEST))) {
-		got = read(fd, text, LARGEST);
-		if (got > 0)
-			add_lines(text, (size_t)got, "\n");
-		memory_unmap(text, LARGEST);
-	}
-	close(fd);
+	for (size_t i = 0; (text = rule_built_in(i)); i++)
+		if (rule_parse(text, strlen(text), &rule, &fault) ==
+			    RULE_READ &&
+		    make_room())
+			add_known(&rule, NULL, true);
 }
 
 /* Each of the user's has an outcome, be it that it matches nothing. */
 static void reserve_outcomes(void)
 {
+	/* The pages are taken when something is in them. */
 	known.outcomes = memory_map(OUTCOMES * sizeof(*known.outcomes));
 	for (size_t i = 0; i < known.count && known.outcomes; i++) {
 		struct known_rule *rule = &known.rules[i];
@@ -131,6 +119,7 @@ static void reserve_outcomes(void)
 			break;
 		rule->reserved = known.outcome_count++;
 		known.outcomes[rule->reserved].rule = rule;
+		known.outcomes[rule->reserved].why = rule->why;
 	}
 }
 
@@ -178,21 +167,12 @@ static void tell_all(struct writer *record)
 	tell_rest(record);
 }
 
-void known_rules_begin(const char *rules, const char *file)
+void known_rules_begin(void)
 {
-	const char *text;
-	struct guard guard;
-
-	guard_enter(&guard);
-	if (rules)
-		add_lines(rules, strlen(rules), "\n;");
-	if (file && *file)
-		read_file(file);
-	for (size_t i = 0; (text = rule_built_in(i)); i++)
-		add((struct rule_text){ text, strlen(text) }, true);
+	add_user_rules();
+	add_built_in();
 	reserve_outcomes();
 	recording_begin_with(tell_all);
-	guard_leave(&guard);
 }
 
 size_t known_rules_count(void)

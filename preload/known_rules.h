@@ -23,6 +23,7 @@ struct known_rule {
 	struct rule rule;
 	const char *text;     /* the line */
 	const char *function; /* as the rule names it */
+	const char *why;      /* it does not hold; or NULL */
 	bool built_in;
 	/* Of known_rules.c: */
 	uint32_t reserved; /* a user's: the number of its first outcome */
@@ -38,12 +39,8 @@ struct outcome {
 	uint32_t slots;	    /* of the loader's tables, instead */
 };
 
-/*
- * In the constructor: takes the user's rules (lines, or divided by semicolons;
- * NULL: none), those of a file, and the built-in ones.  A line that is no rule
- * is left out: the launcher has refused it.
- */
-void known_rules_begin(const char *rules, const char *file);
+/* In the constructor, when the user's are read (user_rules.h). */
+void known_rules_begin(void);
 
 size_t known_rules_count(void);
 struct known_rule *known_rules_at(size_t i);

@@ -67,6 +67,7 @@ static void begin(char **environment)
 	preloads_forget_runtime(environment);
 	config_read(&config, environment);
 	user_rules_read(config.hook, config.hooks);
+	known_rules_begin();
 	recording_init(&config, exe);
 	if (config.report_at_exit)
 		watcher_init(environment);
@@ -74,7 +75,6 @@ static void begin(char **environment)
 	ending_begin();
 	scan_begin(config.scan, config.scan_ms);
 	asking_begin(config.signal);
-	known_rules_begin(config.hook, config.hooks);
 	loader_lock_find();
 	pthread_atfork(before_fork, lock_after_fork, after_fork_in_child);
 }

@@ -71,16 +71,42 @@ static bool may_be(const struct known_rule *rule, const char *symbol)
 	       !strncmp(symbol, name.at, name.length);
 }
 
+/*
+ * A copy for some constant argument has no such argument, but returns what the
+ * function does; and the first one that is not constant may be the first now.
+ */
+static bool reads_what_is_left(const struct rule *rule)
+{
+	const struct rule_word handle = rule->handle.first;
+
+	if (rule->pool.first.where != RULE_NOWHERE ||
+	    rule->handle.second.where != RULE_NOWHERE)
+		return false;
+	if (rule->verb == RULE_ACQUIRE)
+		return handle.where == RULE_RETURN;
+	return rule->verb == RULE_RELEASE && handle.where == RULE_ARGUMENT &&
+	       handle.argument == 1;
+}
+
+static bool is_as_good(const struct rule *rule, const char *copy)
+{
+	return strstr(copy, ".constprop.") && !strstr(copy, ".isra.") &&
+	       !strstr(copy, ".part.") && reads_what_is_left(rule);
+}
+
 static void compare(const struct search *search, struct known_rule *rule,
 		    const char *name, struct match *match)
 {
-	if (!may_be(rule, name) ||
+	if (rule->why || !may_be(rule, name) ||
 	    !rule_in(&rule->rule, search->base, search->is_program))
 		return;
 	match->rule = rule;
 	match->copy = rule_names_copy(&rule->rule, name);
-	if (match->copy || rule_names(&rule->rule, name))
-		add(search->matches, match);
+	if (!match->copy && !rule_names(&rule->rule, name))
+		return;
+	if (match->copy && is_as_good(&rule->rule, name))
+		match->copy = false;
+	add(search->matches, match);
 }
 
 static void look_at_export(const char *name, void *address, size_t size,
@@ -131,7 +157,8 @@ static bool is_meant(struct search *search)
 	for (size_t i = 0; i < known_rules_count(); i++) {
 		const struct known_rule *rule = known_rules_at(i);
 
-		if (!rule_in(&rule->rule, search->base, search->is_program))
+		if (rule->why ||
+		    !rule_in(&rule->rule, search->base, search->is_program))
 			continue;
 		meant = true;
 		search->by_users |= !rule->built_in;

@@ -6,6 +6,10 @@
  * user's rules also what its file names besides, as static functions.  The file
  * is read for a moment, and believed nothing (linked.h).
  *
+ * A compiler may have made copies of a function, for constant arguments, which
+ * they do not get any more.  One stands for the function if the rule reads
+ * nothing that may have moved; else it is only noted.
+ *
  * In a job of objects_hold().
  */
 #ifndef PRELOAD_MATCHES_H
@@ -21,7 +25,7 @@ struct match {
 	const char
 		*name; /* of an export, in the object's own memory; or NULL */
 	uint32_t outcome; /* hooked.c's */
-	bool copy; /* not the function, but one that a compiler made of it */
+	bool copy; /* that a compiler made of it: arguments are elsewhere */
 };
 
 /* They grow as needed; a memory_map() of `size` bytes. */

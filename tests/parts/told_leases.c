@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "preload/leases.h"
+#include "preload/recording.h"
 
 static const char *const ends[] = {
 	[LEASE_ACQUIRED] = "acquired",
@@ -46,6 +47,8 @@ uint64_t lease_key(uint64_t first, uint64_t second, bool pair)
 
 void leases_try(struct lease_try *try, const struct lease_pool *pool)
 {
+	recording_lock(); /* the first one makes the record */
+	recording_unlock();
 	try->pool = (uint32_t)(uintptr_t)pool->object;
 	tell("try %s\n", pool->function);
 }
