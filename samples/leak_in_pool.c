@@ -4,11 +4,12 @@
  * connections.
  *
  * Leaks 4 leases of the pool: who asks for a seat that does not exist gets the
- * error, and the early return for this forgets pool_give.  Each connection is
- * still in the pool, and finished at the end; but half of the pool can never be
- * used again.
- * connleak scan finds the pool: pool_take, pool_give, pool_open
+ * error, and the early return for this forgets pool_give.  Half of the pool can
+ * never be used again.  At its end the program finishes all connections, also
+ * these four, which somebody still has.
+ * `connleak scan` writes the rules: pool_take, pool_give, pool_open.
  * connleak says: leaked-lease, 4, in sell_seat
+ * connleak says: finished-while-leased, 4, in sell_seat
  */
 #include <libpq-fe.h>
 #include <pthread.h>
