@@ -158,6 +158,13 @@ static bool read_name(struct named *named, const struct candidate *function,
 	return named->role != WORD_OTHER && find_stem(named, &words, arena);
 }
 
+bool candidates_may_be(struct arena *arena, const struct candidate *function)
+{
+	struct named named;
+
+	return read_name(&named, function, arena);
+}
+
 /* --- partners --- */
 
 static bool belong_together(const struct named *a, const struct named *b)
@@ -344,7 +351,7 @@ static const char *without_addition(struct candidate *function,
 			continue;
 		symbol = arena_printf(arena, "%.*s", (int)(found - symbol),
 				      symbol);
-		function->copy |= additions[i].copy;
+		function->gone |= additions[i].copy;
 	}
 	return symbol;
 }
@@ -352,7 +359,7 @@ static const char *without_addition(struct candidate *function,
 bool candidates_name(struct candidate *function, struct arena *arena,
 		     const char *symbol)
 {
-	*function = (struct candidate){ .copy = false };
+	*function = (struct candidate){ .gone = false };
 	symbol = without_addition(function, arena, symbol);
 	function->symbol = function->name = function->readable = symbol;
 	if (strchr(symbol, '.'))

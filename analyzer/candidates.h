@@ -19,7 +19,9 @@ struct candidate {
 	const char *name;     /* as a rule may name it, not yet quoted */
 	const char *readable; /* without template and parameters */
 	uint64_t address;
-	bool copy; /* the function itself is not there, but a copy of it */
+	/* It is there only in its callers, or as a copy made for them. */
+	bool gone;
+	bool inlined; /* it is there, and in some callers too */
 };
 
 struct candidate_list {
@@ -51,6 +53,9 @@ void candidates_find(struct candidate_pools *pools, struct arena *arena,
  */
 bool candidates_name(struct candidate *function, struct arena *arena,
 		     const char *symbol);
+
+/* Whether it could be one of a pool's, without looking for its partner. */
+bool candidates_may_be(struct arena *arena, const struct candidate *function);
 
 /* Whether a file of this base name has no pool that anybody looks for. */
 bool candidates_leave(const char *base);

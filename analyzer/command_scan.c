@@ -182,7 +182,7 @@ static int scan(struct arena *arena, const char *name, const char **ret_error)
 		rule_lines_comment(&s.lines,
 				   "%s was not found, and not looked at.",
 				   closure.missing);
-	if (!s.lines.pools)
+	if (!s.lines.pools && !s.lines.gone)
 		say_nothing(&s);
 	return 0;
 }

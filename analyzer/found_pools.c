@@ -46,7 +46,7 @@ static void write_capacities(struct rule_lines *l, const struct proposal *p,
 	struct capacity c;
 
 	for (size_t i = 0; i < makes->count; i++) {
-		if (makes->at[i].copy ||
+		if (makes->at[i].gone ||
 		    !scanned_signature(l->file, &makes->at[i], &signature) ||
 		    !proposal_capacity(&c, l->arena, p, &signature))
 			continue;
@@ -77,19 +77,71 @@ static const char *place_of(const struct rule_lines *l,
 		PATH_WIDTH);
 }
 
-static void say_pool(const struct rule_lines *l, const struct proposal *p,
-		     const struct rules *acquires, const struct rules *releases,
-		     const struct signature *signature)
+/* Overloads have one name. */
+static const char *add_name(const struct rule_lines *l, const char *names,
+			    const char *name)
 {
+	const char *between = *names ? ", " : "";
+
+	if (strstr(arena_printf(l->arena, "%s, ", names),
+		   arena_printf(l->arena, "%s, ", name)))
+		return names;
+	return arena_printf(l->arena, "%s%s%s", names, between, name);
+}
+
+/* Those of a list that no rule can see, or not everywhere. */
+static const char *add_unseen(const struct rule_lines *l, const char *names,
+			      const struct candidate_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->at[i].gone || list->at[i].inlined)
+			names = add_name(l, names, list->at[i].readable);
+	return names;
+}
+
+static const char *unseen(const struct rule_lines *l,
+			  const struct candidate_pool *pool)
+{
+	return add_unseen(l, add_unseen(l, "", &pool->acquires),
+			  &pool->releases);
+}
+
+/* A pool, and what is to be written of it. */
+struct found {
+	const struct candidate_pool *pool;
+	struct rules acquires, releases;
+	struct proposal first;	    /* of the first acquire */
+	struct signature signature; /* the same one's; all 0 without one */
+};
+
+static void say_pool(const struct rule_lines *l, const struct found *f)
+{
+	const char *where = unseen(l, f->pool);
+
 	putchar('\n');
-	rule_lines_comment(l, "%s: %s and %s: %s.", place_of(l, signature),
-			   acquires->at[0].function->readable,
-			   releases->at[0].function->readable, p->why);
-	if (!p->has_connection)
+	rule_lines_comment(l, "%s: %s and %s: %s.", place_of(l, &f->signature),
+			   f->acquires.at[0].function->readable,
+			   f->releases.at[0].function->readable, f->first.why);
+	if (!f->first.has_connection)
 		rule_lines_comment(l, "No PGconn was seen in that: is this a "
 				      "pool of connections?");
-	if (p->check)
-		rule_lines_comment(l, "Look at: %s.", p->check);
+	if (f->first.check)
+		rule_lines_comment(l, "Look at: %s.", f->first.check);
+	if (*where)
+		rule_lines_comment(l,
+				   "In some callers the compiler has put the "
+				   "code itself, which no rule can see: %s.  "
+				   "Build it with -fno-inline.",
+				   where);
+}
+
+static void write_found(struct rule_lines *l, const struct found *f)
+{
+	say_pool(l, f);
+	rule_lines_write(l, &f->acquires);
+	rule_lines_write(l, &f->releases);
+	write_capacities(l, &f->first, &f->pool->makes);
+	l->pools++;
 }
 
 /* With whichever of the other list fits. */
@@ -99,10 +151,10 @@ static bool fits_one(struct rule_lines *l, const struct candidate *function,
 {
 	struct signature mine, other;
 
-	if (function->copy || !scanned_signature(l->file, function, &mine))
+	if (function->gone || !scanned_signature(l->file, function, &mine))
 		return false;
 	for (size_t i = 0; i < others->count; i++) {
-		if (others->at[i].copy ||
+		if (others->at[i].gone ||
 		    !scanned_signature(l->file, &others->at[i], &other))
 			continue;
 		if (is_acquire ? proposal_find(p, l->arena, &mine, &other)
@@ -110,6 +162,28 @@ static bool fits_one(struct rule_lines *l, const struct candidate *function,
 			return true;
 	}
 	return false;
+}
+
+static bool has_gone(const struct candidate_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->at[i].gone)
+			return true;
+	return false;
+}
+
+static void say_gone(struct rule_lines *l, const struct candidate_pool *pool)
+{
+	l->gone++;
+	putchar('\n');
+	rule_lines_comment(l,
+			   "%s: the names say it is a pool, but the compiler "
+			   "has put functions into their callers, or made "
+			   "copies for these, which no rule can reach: %s.  "
+			   "Build them with -fno-inline (gcc: and -fno-ipa-cp "
+			   "-fno-ipa-sra), or tell connleak from the source, "
+			   "by connleak.h.",
+			   l->file->path, unseen(l, pool));
 }
 
 static void leave_out(struct rule_lines *l, const struct candidate_pool *pool)
@@ -122,33 +196,32 @@ static void leave_out(struct rule_lines *l, const struct candidate_pool *pool)
 
 static void write_known(struct rule_lines *l, const struct candidate_pool *pool)
 {
-	struct rules acquires = { .verb = "acquire" };
-	struct rules releases = { .verb = "release" };
-	struct signature signature;
-	struct proposal p, first = { .why = NULL };
+	struct found f = { .pool = pool,
+			   .acquires.verb = "acquire",
+			   .releases.verb = "release" };
+	struct proposal p;
 
 	for (size_t i = 0; i < pool->acquires.count; i++) {
-		if (!fits_one(l, &pool->acquires.at[i], &pool->releases, true,
-			      &p))
+		const struct candidate *acquire = &pool->acquires.at[i];
+
+		if (!fits_one(l, acquire, &pool->releases, true, &p))
 			continue;
-		if (!acquires.count)
-			first = p;
-		add_acquire(l, &acquires, &pool->acquires.at[i], &p);
-	}
-	if (!acquires.count) {
-		leave_out(l, pool);
-		return;
+		if (!f.acquires.count) {
+			f.first = p;
+			scanned_signature(l->file, acquire, &f.signature);
+		}
+		add_acquire(l, &f.acquires, acquire, &p);
 	}
 	for (size_t i = 0; i < pool->releases.count; i++)
 		if (fits_one(l, &pool->releases.at[i], &pool->acquires, false,
 			     &p))
-			add_release(l, &releases, &pool->releases.at[i], &p);
-	scanned_signature(l->file, acquires.at[0].function, &signature);
-	say_pool(l, &first, &acquires, &releases, &signature);
-	rule_lines_write(l, &acquires);
-	rule_lines_write(l, &releases);
-	write_capacities(l, &first, &pool->makes);
-	l->pools++;
+			add_release(l, &f.releases, &pool->releases.at[i], &p);
+	if (f.acquires.count)
+		write_found(l, &f);
+	else if (has_gone(&pool->acquires) || has_gone(&pool->releases))
+		say_gone(l, pool);
+	else
+		leave_out(l, pool);
 }
 
 /* A class has a constructor or a destructor; a namespace has none. */
@@ -180,46 +253,47 @@ static bool is_method(const struct rule_lines *l, const char *readable)
 static void write_assumed(struct rule_lines *l,
 			  const struct candidate_pool *pool)
 {
-	const struct signature nowhere = { .count = 0 };
-	struct rules acquires = { .verb = "acquire" };
-	struct rules releases = { .verb = "release" };
-	struct proposal p;
+	struct found f = { .pool = pool,
+			   .acquires.verb = "acquire",
+			   .releases.verb = "release" };
 
-	proposal_assume(&p, is_method(l, pool->acquires.at[0].readable));
-	p.has_connection = l->file->uses_postgres;
+	proposal_assume(&f.first, is_method(l, pool->acquires.at[0].readable));
+	f.first.has_connection = l->file->uses_postgres;
 	for (size_t i = 0; i < pool->acquires.count; i++)
-		add_acquire(l, &acquires, &pool->acquires.at[i], &p);
+		if (!pool->acquires.at[i].gone)
+			add_acquire(l, &f.acquires, &pool->acquires.at[i],
+				    &f.first);
 	for (size_t i = 0; i < pool->releases.count; i++)
-		add_release(l, &releases, &pool->releases.at[i], &p);
-	say_pool(l, &p, &acquires, &releases, &nowhere);
-	rule_lines_write(l, &acquires);
-	rule_lines_write(l, &releases);
-	l->pools++;
+		if (!pool->releases.at[i].gone)
+			add_release(l, &f.releases, &pool->releases.at[i],
+				    &f.first);
+	write_found(l, &f);
 }
 
-/* The function itself is in its callers, or changed for them. */
-static bool say_copies(struct rule_lines *l, const struct candidate_list *list)
+static bool all_gone(const struct candidate_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (!list->at[i].copy)
+		if (!list->at[i].gone)
 			return false;
-	putchar('\n');
-	rule_lines_comment(l,
-			   "%s: %s is there only as a copy that the compiler "
-			   "has made for its callers, which no rule can reach: "
-			   "build it without optimisation, or tell connleak "
-			   "from the source, by connleak.h.",
-			   l->file->path, list->at[0].readable);
 	return true;
+}
+
+static bool is_known(struct rule_lines *l, const struct candidate_list *list)
+{
+	struct signature signature;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (!list->at[i].gone &&
+		    scanned_signature(l->file, &list->at[i], &signature))
+			return true;
+	return false;
 }
 
 void found_pools_write(struct rule_lines *l, const struct candidate_pool *pool)
 {
-	struct signature signature;
-
-	if (say_copies(l, &pool->acquires) || say_copies(l, &pool->releases))
-		return;
-	if (scanned_signature(l->file, &pool->acquires.at[0], &signature))
+	if (all_gone(&pool->acquires) || all_gone(&pool->releases))
+		say_gone(l, pool);
+	else if (is_known(l, &pool->acquires) && is_known(l, &pool->releases))
 		write_known(l, pool);
 	else
 		write_assumed(l, pool);

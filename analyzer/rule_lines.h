@@ -13,6 +13,7 @@ struct rule_lines {
 	struct arena *arena;
 	const char *folder; /* the current one; "" if unknown */
 	size_t pools;	    /* that were written */
+	size_t gone;	    /* pools that no rule can reach */
 
 	/* Of the file that is being looked at: */
 	struct scanned *file;

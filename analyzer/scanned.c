@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/scanned.h"
 
+#include <dwarf.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "analyzer/debugfile.h"
@@ -44,6 +46,13 @@ static bool is_libpq(const char *symbol)
 	return !strncmp(symbol, "PQ", 2) || !strncmp(symbol, "pq", 2);
 }
 
+static void add_candidate(struct scanned *s, const struct candidate *function)
+{
+	s->functions =
+		arena_grow(s->arena, s->functions, s->count, sizeof(*function));
+	s->functions[s->count++] = *function;
+}
+
 static void add_function(struct scanned *s, const char *symbol,
 			 GElf_Addr address)
 {
@@ -52,9 +61,7 @@ static void add_function(struct scanned *s, const char *symbol,
 	if (is_libpq(symbol) || !candidates_name(&function, s->arena, symbol))
 		return;
 	function.address = address;
-	s->functions =
-		arena_grow(s->arena, s->functions, s->count, sizeof(function));
-	s->functions[s->count++] = function;
+	add_candidate(s, &function);
 }
 
 static void read_functions(struct scanned *s)
@@ -76,6 +83,86 @@ static void read_functions(struct scanned *s)
 		    (type == STT_FUNC || type == STT_GNU_IFUNC))
 			add_function(s, arena_strdup(s->arena, name), address);
 	}
+}
+
+/* --- what has no code of its own, or not only --- */
+
+static int by_symbol(const void *a, const void *b)
+{
+	const struct candidate *left = a, *right = b;
+
+	return strcmp(left->symbol, right->symbol);
+}
+
+static bool is_plain_c(int language)
+{
+	switch (language) {
+	case DW_LANG_C89:
+	case DW_LANG_C:
+	case DW_LANG_C99:
+	case DW_LANG_C11:
+	case 0x2c: /* C17, which libdw 0.188 does not know */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A function of C++ without a linker's name is unknown to other files. */
+static const char *linkers_name(Dwarf_Die *function)
+{
+	Dwarf_Attribute attribute;
+	const char *name;
+	Dwarf_Die unit;
+
+	name = dwarf_formstring(
+		dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute));
+	if (!name && dwarf_diecu(function, &unit, NULL, NULL) &&
+	    is_plain_c(dwarf_srclang(&unit)))
+		name = dwarf_diename(function);
+	return name;
+}
+
+/* The first so many functions are sorted: those that have a symbol. */
+struct inlined {
+	struct scanned *s;
+	size_t sorted;
+};
+
+static int add_inlined(Dwarf_Die *function, void *argument)
+{
+	struct inlined *in = argument;
+	const int how = dwarf_func_inline(function);
+	struct candidate found, *same;
+	const char *name;
+
+	if (how != DW_INL_inlined && how != DW_INL_declared_inlined)
+		return DWARF_CB_OK;
+	name = linkers_name(function);
+	if (!name || is_libpq(name) ||
+	    !candidates_name(&found, in->s->arena, name) ||
+	    !candidates_may_be(in->s->arena, &found))
+		return DWARF_CB_OK;
+	same = in->sorted ? bsearch(&found, in->s->functions, in->sorted,
+				    sizeof(found), by_symbol)
+			  : NULL;
+	if (same) {
+		same->inlined = true;
+		return DWARF_CB_OK;
+	}
+	found.gone = true;
+	add_candidate(in->s, &found);
+	return DWARF_CB_OK;
+}
+
+static void read_inlined(struct scanned *s)
+{
+	struct inlined in = { .s = s, .sorted = s->count };
+
+	if (s->count)
+		qsort(s->functions, s->count, sizeof(*s->functions), by_symbol);
+	for (size_t i = 0; s->units && i < s->units->count; i++)
+		dwarf_getfuncs(&s->units->at[i].die, add_inlined, &in, 0);
 }
 
 static bool needs_libpq(const struct elf_file *f)
@@ -103,6 +190,7 @@ bool scanned_read(struct scanned *s, struct arena *arena, const char *path)
 		return false;
 	find_units(s);
 	read_functions(s);
+	read_inlined(s);
 	s->stripped &= !s->units;
 	return true;
 }

@@ -173,7 +173,7 @@ END_TEST
 
 static const struct {
 	const char *symbol, *name, *readable;
-	bool copy;
+	bool gone;
 } symbols[] = {
 	{ "take", "take", "take", false },
 	{ "take.lto_priv.0", "take", "take", false },
@@ -194,7 +194,7 @@ START_TEST(a_function_has_a_name_for_rules_and_one_for_people)
 	ck_assert(candidates_name(&function, &arena, symbols[_i].symbol));
 	ck_assert_str_eq(function.name, symbols[_i].name);
 	ck_assert_str_eq(function.readable, symbols[_i].readable);
-	ck_assert(function.copy == symbols[_i].copy);
+	ck_assert(function.gone == symbols[_i].gone);
 }
 END_TEST
 

@@ -14,6 +14,9 @@ rules() {
 	grep -v '^#' out | tr -s ' ' | sed '/^$/d'
 }
 
+# What a comment says, however it is divided into lines.
+flatten() { tr '\n' ' ' <out | sed 's/ # / /g' >flat; }
+
 refused() { # WORDS ARG...
 	expect_status 125 "$CONNLEAK" scan "${@:2}" >out 2>err
 	expect_equal "$(wc -l <err)" 1 "lines of the error"
@@ -44,7 +47,7 @@ test_the_pool_of_a_sample_is_one_pair_of_lines() {
 release pool_give handle=arg1
 capacity pool_open value=arg2"
 	expect_line out "connleak run --hooks THIS-FILE $BUILD/samples/leak_in_pool"
-	tr '\n' ' ' <out | sed 's/ # / /g' >flat # however long the path is
+	flatten
 	expect_line flat 'leak_in_pool.c:[0-9]+: pool_take and pool_give: the one returns the PGconn\*'
 }
 
@@ -72,12 +75,33 @@ test_a_stripped_program_has_no_names() {
 }
 
 test_a_copy_for_its_callers_is_out_of_reach() {
-	a_pool | sed 's/static PGconn .pool/__attribute__((noinline)) &/' >app.c
-	build c app -O0 <app.c
+	a_pool | build c app -O0
 	objcopy --redefine-sym pool_take=pool_take.constprop.0 app
 	scan ./app
 	expect_equal "$(rules)" ""
-	expect_line out 'pool_take is there only as a copy'
+	expect_line out 'copies for these, which no rule can reach: pool_take\.'
+}
+
+test_what_is_in_its_callers_is_out_of_reach() {
+	a_pool | build c app -O2 -g
+	scan ./app
+	expect_equal "$(rules)" ""
+	flatten
+	expect_line flat 'no rule can reach: pool_take, pool_give\. '
+	! grep -q '^# Nothing of' out
+	a_pool | build c app -O2 -g -fno-inline
+	scan ./app
+	expect_equal "$(rules)" "acquire pool_take handle=return
+release pool_give handle=arg1"
+}
+
+test_what_is_in_some_callers_too_is_said() {
+	a_pool | sed 's/static \(PGconn .pool\|void\)/\1/' | build c app -O2 -g
+	scan ./app
+	expect_equal "$(rules)" "acquire pool_take handle=return
+release pool_give handle=arg1"
+	flatten
+	expect_line flat 'no rule can see: pool_take, pool_give\. '
 }
 
 test_a_pool_in_a_library_is_limited_to_it() {
