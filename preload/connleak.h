@@ -67,24 +67,31 @@ connleak_number_hook connleak_shim_capacity __attribute__((weak));
 #define CONNLEAK_FIND(hook, name) ((hook) = name)
 #endif
 
-#define CONNLEAK_CALL(type, name, arguments)               \
-	do {                                               \
-		type *connleak_found;                      \
-                                                           \
-		CONNLEAK_FIND(connleak_found, name);       \
-		if (connleak_found)                        \
-			connleak_found arguments;          \
+#define CONNLEAK_CALL(type, name, arguments)         \
+	do {                                         \
+		type *connleak_found;                \
+                                                     \
+		CONNLEAK_FIND(connleak_found, name); \
+		if (connleak_found)                  \
+			connleak_found arguments;    \
 	} while (0)
 
 /*
- * The program keeps this connection (or cancel handle, or what a pool has handed
- * out) until its end, and means to.  It may be told again after the handle was
- * given back and acquired anew.
+ * The program keeps this connection (or cancel handle, or what a pool has
+ * handed out) until its end, and means to.  It may be told again after the
+ * handle was given back and acquired anew.
  */
 __attribute__((unused)) static __inline__ void
 connleak_by_design(const void *handle)
 {
 	CONNLEAK_CALL(connleak_hook, connleak_shim_by_design, (handle));
+}
+
+/* The pool hands out so many at once, at most; that may change. */
+__attribute__((unused)) static __inline__ void
+connleak_capacity(const void *pool, unsigned long n)
+{
+	CONNLEAK_CALL(connleak_number_hook, connleak_shim_capacity, (pool, n));
 }
 
 /*
@@ -95,25 +102,18 @@ connleak_by_design(const void *handle)
  */
 
 /* This thread begins to acquire: from here on it waits. */
-#define connleak_waiting(pool)                                             \
-	CONNLEAK_CALL(connleak_pool_hook, connleak_shim_waiting,           \
-		      (pool, __func__))
+#define connleak_waiting(pool)                                   \
+	CONNLEAK_CALL(connleak_pool_hook, connleak_shim_waiting, \
+		      (pool, __extension__ __FUNCTION__))
 
-/*
- * It has acquired, which ends the wait, if it has begun one; NULL: in vain.
- */
-#define connleak_acquired(pool, handle)                                    \
-	CONNLEAK_CALL(connleak_lease_hook, connleak_shim_acquired,         \
-		      (pool, handle, __func__))
+/* It has acquired, which ends the wait, if it has begun one; NULL: in vain. */
+#define connleak_acquired(pool, handle)                            \
+	CONNLEAK_CALL(connleak_lease_hook, connleak_shim_acquired, \
+		      (pool, handle, __extension__ __FUNCTION__))
 
 /* About to be released: afterwards another thread may have acquired it. */
-#define connleak_releasing(pool, handle)                                   \
-	CONNLEAK_CALL(connleak_lease_hook, connleak_shim_releasing,        \
-		      (pool, handle, __func__))
-
-/* The pool has so many at most; may change. */
-#define connleak_capacity(pool, n)                                         \
-	CONNLEAK_CALL(connleak_number_hook, connleak_shim_capacity,        \
-		      (pool, (unsigned long)(n)))
+#define connleak_releasing(pool, handle)                            \
+	CONNLEAK_CALL(connleak_lease_hook, connleak_shim_releasing, \
+		      (pool, handle, __extension__ __FUNCTION__))
 
 #endif

@@ -387,7 +387,25 @@ void pools_connection(struct writer *record, const struct record_slot *slot,
 		pools_failed(record, pool, POOL_NOTHING);
 }
 
+/* Where the pools are the same ones, so is what they may have. */
 void pools_forget(void)
 {
+	struct pool *pool, *next;
+	struct pool *const inherited = pools.by_key;
+	const uint64_t by_user = pools.unnamed_capacity[false];
+	const uint64_t by_library = pools.unnamed_capacity[true];
+
 	memset(&pools, 0, sizeof(pools));
+	if (recording_is_torn())
+		return;
+	pools.by_key = inherited;
+	pools.unnamed_capacity[false] = by_user;
+	pools.unnamed_capacity[true] = by_library;
+	HASH_ITER(hh, pools.by_key, pool, next)
+	{
+		pool->number = RECORD_NONE;
+		pool->stored = NULL;
+		pool->buckets = NULL;
+		pool->is_exhausted = false;
+	}
 }

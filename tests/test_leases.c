@@ -983,6 +983,7 @@ static void in_child(void (*what)(void))
 		what();
 		read_own();
 		_exit(lease_count == 1 && event_count == 0 &&
+		      pools[1].capacity == 5 &&
 		      pools[1].sums[POOL_ATTEMPTS] == 1 &&
 		      pools[1].sums[POOL_RELEASES] == 0);
 	}
@@ -1005,6 +1006,7 @@ START_TEST(a_child_of_fork_inherits_no_lease)
 {
 	acquire(handles[0]);
 	acquire(handles[1]);
+	leases_capacity(&the_pool, 5);
 	leases_try(&parents_try, &the_pool);
 	in_child(live_on);
 	finish_try(&parents_try, NULL, 0);
