@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/owners.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -184,19 +183,21 @@ void owners_forget(void)
 /*
  * A key of our own: its destructor is called as each thread ends that has set
  * it.  What the program does in those of its own keys (to release what a thread
- * has kept for itself) is to come first; so ours asks for another round until
- * there is none left.
+ * has kept for itself) is to come first, so ours asks for a second round.  Not
+ * for the last: in that a sanitizer takes its own leave of the thread, and what
+ * we call afterwards crashes in it.
  */
 static pthread_key_t key;
 static bool has_key;
 
+enum { FIRST_ROUND = 1, SECOND_ROUND = 2 }; /* NULL is none */
+
 static void thread_ends(void *round)
 {
-	const uintptr_t next = (uintptr_t)round + 1;
 	struct guard guard;
 
-	if (next <= PTHREAD_DESTRUCTOR_ITERATIONS) {
-		pthread_setspecific(key, (void *)next);
+	if ((uintptr_t)round == FIRST_ROUND) {
+		pthread_setspecific(key, (void *)(uintptr_t)SECOND_ROUND);
 		return;
 	}
 	if (guard_is_inside() || recording_is_torn())
@@ -221,5 +222,5 @@ void owners_watch_thread(void)
 
 	pthread_once(&once, make_key);
 	if (has_key)
-		pthread_setspecific(key, (void *)1);
+		pthread_setspecific(key, (void *)(uintptr_t)FIRST_ROUND);
 }

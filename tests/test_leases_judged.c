@@ -253,7 +253,8 @@ END_TEST
 
 START_TEST(a_lease_of_the_thread_that_called_exit_is_lost)
 {
-	lease.tid = lease.used_by = 7;
+	lease.tid = 7;
+	lease.used_by = 7;
 	add_lease();
 	ck_class("lost", "exit 3");
 }
@@ -271,7 +272,8 @@ END_TEST
 START_TEST(a_lease_of_the_main_thread_is_not_lost_if_that_did_not_end_it)
 {
 	marked = false;
-	lease.tid = lease.used_by = 7;
+	lease.tid = 7;
+	lease.used_by = 7;
 	add();
 	ck_class("undecided", "signal 15");
 }
