@@ -35,6 +35,7 @@ TESTS    := $(BUILD)/unit-tests
 SAMPLES  := $(SAMPLE_SRC:%.c=$(BUILD)/%)
 PROGRAMS := $(PROGRAM_SRC:%.c=$(BUILD)/%)
 AUDIT    := $(BUILD)/tests/audit/audit
+SLOTS    := $(BUILD)/tests/slots/slots
 HELD     := $(addprefix $(BUILD)/tests/held/,answers c cc harm)
 
 # CFLAGS, LDFLAGS and WERROR are yours; the rest is what the code needs.
@@ -59,7 +60,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
-tests: $(TESTS) $(PROGRAMS) $(AUDIT) $(HELD) ## build the tests, run none
+tests: $(TESTS) $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) ## build the tests, run none
 
 # demo and check begin on a machine that has git and make only.  pkg-config was
 # asked when make read this file, so what needs its answer is a make of its own.
@@ -134,7 +135,12 @@ $(BUILD)/tests/programs/%: tests/programs/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -I. -g -O1 $(WARNINGS) $(NOTED) $(LIBPQ) -o $@ $< -lpq -lpthread
 
-# It reads records as the analyzer does.
+# These read records as the analyzer does.
+$(SLOTS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/slots/*.c) \
+            $(filter-out record/writer.c,$(wildcard record/*.c)))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 $(AUDIT): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/audit/*.c) \
             $(filter-out record/writer.c,$(wildcard record/*.c)))
 	$(call say,LINK,$@)
@@ -181,7 +187,7 @@ check-unit: $(TESTS) ## unit tests; CK_RUN_SUITE=tracker for one suite
 	$(call say,TEST,$<)
 	$(Q)cd $(BUILD) && ./unit-tests
 
-check-e2e: all $(PROGRAMS) $(AUDIT) $(HELD) ## end-to-end tests, real PostgreSQL; E2E=regex for some
+check-e2e: all $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) ## end-to-end tests, real PostgreSQL; E2E=regex for some
 	$(call say,TEST,e2e)
 	$(Q)BUILD=$(BUILD) tests/run.sh '$(E2E)'
 

@@ -113,3 +113,8 @@ struct use *caller_use(const void *frame)
 		return NULL;
 	return &inside.call[last].use;
 }
+
+const struct use *caller_inner_use(void)
+{
+	return inside.count ? &inside.call[inside.count - 1].use : NULL;
+}

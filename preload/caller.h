@@ -64,4 +64,7 @@ void caller_leaves_with(const void *frame, const struct outcome *outcome);
  */
 struct use *caller_use(const void *frame);
 
+/* Of the innermost call, from within libpq; NULL if there is none. */
+const struct use *caller_inner_use(void);
+
 #endif

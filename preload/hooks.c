@@ -320,6 +320,21 @@ static bool has_used(const struct call *call, const void *frame)
 	return use && use->slot && call->copy->outcomes;
 }
 
+/* A result that libpq has for itself. */
+static void took_result(const struct call *call, const PGconn *conn,
+			PGresult *result)
+{
+	const struct use *use;
+	struct outcome outcome;
+
+	if (!call->copy->outcomes ||
+	    !outcome_of_inner_result(&outcome, call->copy, conn, result))
+		return;
+	use = caller_inner_use();
+	if (use)
+		uses_tell(use, &outcome);
+}
+
 /* The ways in which a call that uses a connection ends, by its row. */
 #define GIVES_RESULT(result) \
 	outcome_of_result(&outcome, call.copy, conn, result)
@@ -461,8 +476,12 @@ static bool has_used(const struct call *call, const void *frame)
 		if (call.program && conn)                                  \
 			uses(&call, conn, #name, caller);                  \
 		answer = REAL(returns, params) args;                       \
-		if (call.is_inner)                                         \
+		if (call.is_inner) {                                       \
+			if (LIBPQ_##name == LIBPQ_PQgetResult)             \
+				took_result(&call, conn,                   \
+					    (PGresult *)(intptr_t)answer); \
 			return answer;                                     \
+		}                                                          \
 		if (has_used(&call, FRAME)) {                              \
 			tell;                                              \
 			caller_leaves_with(FRAME, &outcome);               \

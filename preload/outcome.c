@@ -45,10 +45,32 @@ void outcome_of(struct outcome *ret, const struct libpq *copy,
 		ret->error = record_sqlstate(CONNECTION_FAILURE);
 }
 
-static void hear_error(struct outcome *ret, const char *sqlstate)
+static const char *field_of(const struct libpq *copy, const PGresult *result,
+			    int field)
 {
+	return libpq_ask(copy, PQresultErrorField, result, field);
+}
+
+/* Not in the words of a language; FATAL or PANIC, it is the session's last. */
+static bool ends_session(const struct libpq *copy, const PGresult *result)
+{
+	const char *severity =
+		field_of(copy, result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	return severity &&
+	       (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC"));
+}
+
+/* That the connection is lost will be told yet, and is no more than an echo. */
+static void hear_error(struct outcome *ret, const struct libpq *copy,
+		       const PGresult *result)
+{
+	const char *sqlstate = field_of(copy, result, PG_DIAG_SQLSTATE);
+
 	if (sqlstate)
 		ret->error = record_sqlstate(sqlstate);
+	if (ends_session(copy, result))
+		ret->transaction = TRANSACTION_UNKNOWN;
 }
 
 static void hear_command(struct outcome *ret, const char *tag)
@@ -78,12 +100,22 @@ void outcome_of_result(struct outcome *ret, const struct libpq *copy,
 		break;
 	case PGRES_NONFATAL_ERROR:
 	case PGRES_FATAL_ERROR:
-		hear_error(ret, libpq_ask(copy, PQresultErrorField, result,
-					  PG_DIAG_SQLSTATE));
+		hear_error(ret, copy, result);
 		break;
 	default:
 		break;
 	}
+}
+
+bool outcome_of_inner_result(struct outcome *ret, const struct libpq *copy,
+			     const PGconn *conn, PGresult *result)
+{
+	if (!result ||
+	    libpq_ask(copy, PQresultStatus, result) != PGRES_FATAL_ERROR ||
+	    !ends_session(copy, result))
+		return false;
+	outcome_of_result(ret, copy, conn, result);
+	return true;
 }
 
 /*

@@ -28,6 +28,13 @@ void outcome_of_result(struct outcome *ret, const struct libpq *copy,
 		       const PGconn *conn, PGresult *result);
 
 /*
+ * The same of a result that libpq itself has taken inside a call, which may be
+ * the only one to say why a session was ended: true if this one does.
+ */
+bool outcome_of_inner_result(struct outcome *ret, const struct libpq *copy,
+			     const PGconn *conn, PGresult *result);
+
+/*
  * What the slot says then, where it said `doing` and `error` until now; 0: of
  * an error, what it said already.
  */

@@ -190,12 +190,24 @@ static void take_outcome(struct record_slot *slot,
 }
 
 /* One that was left by longjmp ends late: its slot may be another handle's. */
+static bool is_its_own(const struct use *use)
+{
+	return use->slot && is_current(use->generation) &&
+	       since(use->slot) == use->since;
+}
+
+void uses_tell(const struct use *use, const struct outcome *outcome)
+{
+	if (is_its_own(use))
+		take_outcome(use->slot, outcome, recording_now_roughly());
+}
+
 void uses_end(const struct use *use, const struct outcome *outcome)
 {
 	struct record_slot *slot = use->slot;
 	uint64_t now;
 
-	if (!slot || !is_current(use->generation) || since(slot) != use->since)
+	if (!is_its_own(use))
 		return;
 	now = recording_now_roughly();
 	if (outcome)

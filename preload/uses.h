@@ -46,6 +46,8 @@ enum use_work {
 enum use_work uses_begin(struct use *use, const void *handle);
 /* The connection has a lease since, or another one: whose use it is. */
 void uses_follow(struct use *use, const void *handle);
+/* What it has come to so far. */
+void uses_tell(const struct use *use, const struct outcome *outcome);
 /* `outcome` is NULL if the call was left by a jump. */
 void uses_end(const struct use *use, const struct outcome *outcome);
 

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Does something wrong with connections, or what only looks like it: the
+ * argument says which; see ways[] below.  A pool is told of by annotation.
+ */
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "preload/connleak.h"
+
+#define APART __attribute__((noinline))
+
+static void need(int good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "wrongs: %s\n", what);
+	exit(2);
+}
+
+static APART PGconn *acquire_one(void)
+{
+	PGconn *conn = PQconnectdb("");
+
+	need(PQstatus(conn) == CONNECTION_OK, "not connected");
+	return conn;
+}
+
+static void use(PGconn *conn)
+{
+	PQclear(PQexec(conn, "select 1"));
+}
+
+static APART void finish_first(PGconn *conn)
+{
+	PQfinish(conn);
+}
+
+static APART void finish_again(PGconn *conn)
+{
+	PQfinish(conn);
+}
+
+static void twice(void)
+{
+	PGconn *conn = acquire_one();
+
+	finish_first(conn);
+	finish_again(conn);
+}
+
+/* libpq gives the next one the same address, mostly at once. */
+static void reused(void)
+{
+	PGconn *conn = acquire_one(), *next = NULL;
+
+	for (int i = 0; i < 100 && next != conn; i++) {
+		finish_first(next ? next : conn);
+		next = acquire_one();
+	}
+	need(next == conn, "another address");
+	finish_again(next);
+}
+
+/* Begun without waiting, reset, failed: a handle is a handle. */
+static void async_twice(void)
+{
+	PGconn *conn = PQconnectStart("port=abc");
+
+	finish_first(conn);
+	finish_again(conn);
+}
+
+static void reset_once(void)
+{
+	PGconn *conn = acquire_one();
+
+	PQreset(conn);
+	use(conn);
+	finish_first(conn);
+	PQfinish(NULL);
+	PQfinish(NULL);
+}
+
+static void in_child(void (*act)(PGconn *), PGconn *conn)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child) {
+		act(conn);
+		_exit(0);
+	}
+	need(waitpid(child, &status, 0) == child, "no child");
+}
+
+/* It has inherited what its parent had finished, and finishes its own. */
+static void finish_own(PGconn *conn)
+{
+	(void)conn;
+	finish_first(acquire_one());
+}
+
+static void child_reuses(void)
+{
+	PGconn *conn = acquire_one();
+
+	finish_first(conn);
+	in_child(finish_own, conn);
+}
+
+static char pool[1];
+static PGconn *pooled;
+
+static APART PGconn *pool_take(void)
+{
+	connleak_waiting(pool);
+	if (!pooled)
+		pooled = PQconnectdb("");
+	connleak_acquired(pool, pooled);
+	return pooled;
+}
+
+static APART void pool_drop(PGconn *conn)
+{
+	connleak_releasing(pool, conn);
+	use(conn); /* as a pool does that resets what it gets back */
+}
+
+static APART PGconn *take_one(void)
+{
+	return pool_take();
+}
+
+static void finish_leased(void)
+{
+	PGconn *conn = take_one();
+
+	use(conn);
+	finish_again(conn);
+	pooled = NULL;
+}
+
+static void finish_returned(void)
+{
+	PGconn *conn = take_one();
+
+	use(conn);
+	pool_drop(conn);
+	use(take_one());
+	pool_drop(conn);
+	finish_first(pooled);
+}
+
+/* What is broken the pool replaces, within its release. */
+static void finish_broken(void)
+{
+	PGconn *conn = take_one();
+
+	use(conn);
+	connleak_releasing(pool, conn);
+	finish_first(conn);
+	pooled = NULL;
+}
+
+static const struct way {
+	const char *name;
+	void (*act)(void);
+} ways[] = {
+	{ "twice", twice },
+	{ "reused", reused },
+	{ "async_twice", async_twice },
+	{ "reset_once", reset_once },
+	{ "child_reuses", child_reuses },
+	{ "finish_leased", finish_leased },
+	{ "finish_returned", finish_returned },
+	{ "finish_broken", finish_broken },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(argv[1], ways[i].name)) {
+			ways[i].act();
+			return 0;
+		}
+	return 2;
+}
