@@ -134,18 +134,61 @@ test_a_child_that_is_given_an_address_of_its_parents() {
 	wrongs child_reuses '[]'
 }
 
+# The same with a pool that rules tell of.
+RULES='acquire pool_take@main handle=return;release pool_drop@main handle=arg1'
+
+ruled() { # WAY [[KIND,COUNT,[[FUNCTION,COUNT,FUNCTION]...]]...]
+	leak_run --fail-on none --hook "${RULES%;*}" --hook "${RULES#*;}" -- \
+		"$BUILD/tests/programs/wrongs" "$1" ruled
+	check_misuses "$2"
+}
+
+told() { # WAY [[KIND,COUNT,[[FUNCTION,COUNT,FUNCTION]...]]...]
+	leak_run --fail-on none -- "$BUILD/tests/programs/wrongs" "$1"
+	check_misuses "$2"
+}
+
+check_misuses() { # [...]
+	json report.json '.findings | map([.kind, .count, (.misused_at |
+		map([.function, .count, .site.function]))])' "$1"
+	json report.json '[.pools[].acquires] | add > 0' true
+}
+
+WHILE_LEASED='["finished-while-leased",1,[["PQfinish",1,"finish_again"]]]'
+
 test_a_connection_that_is_finished_while_it_is_leased() {
-	leak_run --fail-on none -- "$BUILD/tests/programs/wrongs" finish_leased
-	json report.json '.findings[0] | [.kind, .count, (.misused_at |
-		map([.function, .count, .site.function]))]' \
-		'["finished-while-leased",1,[["PQfinish",1,"finish_again"]]]'
-	json report.json '.findings[0].stack | any(.function == "take_one")' true
-	json report.json '[.findings[].kind]' \
-		'["finished-while-leased","leaked-lease"]'
-	expect_status 23 "$CONNLEAK" report --quiet run
+	local way
+	for way in told ruled; do
+		"$way" finish_leased "[$WHILE_LEASED,[\"leaked-lease\",1,[]]]"
+		json report.json '.findings[0].site.function' take_one
+		expect_status 23 "$CONNLEAK" report --quiet run
+	done
 }
 
 test_a_pool_that_finishes_what_it_was_given_back() {
-	wrongs finish_returned '[]'
-	wrongs finish_broken '[]'
+	local way
+	for way in told ruled; do
+		"$way" finish_returned '[]'
+		"$way" finish_broken '[]'
+	done
+}
+
+test_a_connection_that_is_used_after_its_release() {
+	ruled use_returned \
+		'[["use-after-release",3,[["PQexec",3,"use_again"]]]]'
+	expect_line report.txt '^    [> ] use_again +.*tests/programs/wrongs.c:'
+	expect_status 23 "$CONNLEAK" report --quiet run
+}
+
+test_a_connection_that_has_a_lease_again_or_is_the_pools() {
+	local way
+	for way in use_retaken use_by_keeper use_lent; do
+		ruled "$way" '[]'
+		told "$way" '[]'
+	done
+}
+
+# Nobody knows when a release is over that the program tells of itself.
+test_what_follows_a_release_that_was_told_may_be_part_of_it() {
+	told use_returned '[]'
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Does something wrong with connections, or what only looks like it: the
- * argument says which; see ways[] below.  A pool is told of by annotation.
+ * argument says which; see ways[] below.  It tells of its pool itself, unless a
+ * second argument says that rules do.
  */
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,22 +116,30 @@ static void child_reuses(void)
 	in_child(finish_own, conn);
 }
 
-static char pool[1];
+static int tells = 1;
 static PGconn *pooled;
 
 static APART PGconn *pool_take(void)
 {
-	connleak_waiting(pool);
+	if (tells)
+		connleak_waiting(&pooled);
 	if (!pooled)
 		pooled = PQconnectdb("");
-	connleak_acquired(pool, pooled);
+	if (tells)
+		connleak_acquired(&pooled, pooled);
 	return pooled;
 }
 
+/* As pools do, it resets what it gets back; what is broken is replaced. */
 static APART void pool_drop(PGconn *conn)
 {
-	connleak_releasing(pool, conn);
-	use(conn); /* as a pool does that resets what it gets back */
+	if (tells)
+		connleak_releasing(&pooled, conn);
+	use(conn);
+	if (PQstatus(conn) == CONNECTION_OK)
+		return;
+	finish_first(conn);
+	pooled = NULL;
 }
 
 static APART PGconn *take_one(void)
@@ -156,15 +167,82 @@ static void finish_returned(void)
 	finish_first(pooled);
 }
 
-/* What is broken the pool replaces, within its release. */
 static void finish_broken(void)
 {
 	PGconn *conn = take_one();
 
 	use(conn);
-	connleak_releasing(pool, conn);
-	finish_first(conn);
-	pooled = NULL;
+	shutdown(PQsocket(conn), SHUT_RDWR);
+	pool_drop(conn);
+}
+
+static APART void use_again(PGconn *conn)
+{
+	PQclear(PQexec(conn, "select 2"));
+	use(conn); /* told already */
+}
+
+static void use_returned(void)
+{
+	for (int i = 0; i < 3; i++) {
+		PGconn *conn = take_one();
+
+		use(conn);
+		pool_drop(conn);
+		use_again(conn);
+	}
+	finish_first(pooled);
+}
+
+static void use_retaken(void)
+{
+	for (int i = 0; i < 3; i++) {
+		PGconn *conn = take_one();
+
+		use_again(conn);
+		pool_drop(conn);
+	}
+	finish_first(pooled);
+}
+
+static void *keep_alive(void *conn)
+{
+	use(conn);
+	return NULL;
+}
+
+/* A pool's own thread looks after what is not lent. */
+static void use_by_keeper(void)
+{
+	PGconn *conn = take_one();
+	pthread_t thread;
+
+	use(conn);
+	pool_drop(conn);
+	pthread_create(&thread, NULL, keep_alive, conn);
+	pthread_join(thread, NULL);
+	finish_first(pooled);
+}
+
+static void *lend(void *unused)
+{
+	(void)unused;
+	return take_one();
+}
+
+/* Another thread acquires for this one. */
+static void use_lent(void)
+{
+	pthread_t thread;
+	void *conn;
+
+	for (int i = 0; i < 2; i++) {
+		pthread_create(&thread, NULL, lend, NULL);
+		pthread_join(thread, &conn);
+		use_again(conn);
+		pool_drop(conn);
+	}
+	finish_first(pooled);
 }
 
 static const struct way {
@@ -179,10 +257,15 @@ static const struct way {
 	{ "finish_leased", finish_leased },
 	{ "finish_returned", finish_returned },
 	{ "finish_broken", finish_broken },
+	{ "use_returned", use_returned },
+	{ "use_retaken", use_retaken },
+	{ "use_by_keeper", use_by_keeper },
+	{ "use_lent", use_lent },
 };
 
 int main(int argc, char **argv)
 {
+	tells = argc < 3;
 	for (size_t i = 0; argc > 1 && i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (!strcmp(argv[1], ways[i].name)) {
 			ways[i].act();
