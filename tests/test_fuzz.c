@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyzer/judge.h"
+#include "preload/leases.h"
 #include "preload/recording.h"
 #include "preload/tracker.h"
 #include "record/directory.h"
@@ -84,6 +85,48 @@ static uint64_t walk_slot(const struct reader *r, uint32_t number)
 	return total + sum_string(r, server.user);
 }
 
+/* What pools leave behind. */
+static uint64_t walk_pools(const struct reader *r)
+{
+	uint64_t total = 0;
+	struct record_pool pool;
+	struct record_bucket bucket;
+	struct record_hold hold;
+	struct record_error error;
+
+	for (uint32_t i = 0; i < reader_count(r, RECORD_POOLS); i++)
+		if (reader_pool(r, i, &pool))
+			total += pool.used + sum_string(r, pool.function);
+	for (uint32_t i = 0; i < reader_count(r, RECORD_SERIES); i++)
+		total += reader_bucket(r, i, &bucket) ? bucket.used_ns : 0;
+	for (uint32_t i = 0; i < reader_count(r, RECORD_HOLDS); i++)
+		total += reader_hold(r, i, &hold) ? hold.held_ns : 0;
+	for (uint32_t i = 0; i < reader_count(r, RECORD_ERRORS); i++)
+		total += reader_error(r, i, &error) ? error.released : 0;
+	return total;
+}
+
+/* What came of rules, and when pools ran dry. */
+static uint64_t walk_rules(const struct reader *r)
+{
+	uint64_t total = 0;
+	struct record_rule rule;
+	struct record_exhaustion dry;
+	struct record_keeper keeper;
+
+	for (uint32_t i = 0; i < reader_count(r, RECORD_RULES); i++)
+		if (reader_rule(r, i, &rule))
+			total += sum_string(r, rule.text) +
+				 sum_string(r, rule.function) +
+				 sum_string(r, rule.module) +
+				 sum_string(r, rule.why);
+	for (uint32_t i = 0; i < reader_count(r, RECORD_EXHAUSTIONS); i++)
+		total += reader_exhaustion(r, i, &dry) ? dry.when_ns : 0;
+	for (uint32_t i = 0; i < reader_count(r, RECORD_KEEPERS); i++)
+		total += reader_keeper(r, i, &keeper) ? keeper.used_ns : 0;
+	return total;
+}
+
 void fuzz_walk_record(const struct reader *r)
 {
 	uint64_t total = sum_string(r, reader_header(r)->exe);
@@ -107,6 +150,7 @@ void fuzz_walk_record(const struct reader *r)
 		total += reader_mark(r, i, &mark) ? mark.when_ns : 0;
 	for (uint32_t i = 0; i < reader_count(r, RECORD_STRINGS); i++)
 		total += sum_string(r, i);
+	total += walk_pools(r) + walk_rules(r);
 	everything = total;
 }
 
@@ -118,6 +162,32 @@ static bool is_known(uint16_t type)
 	return false;
 }
 
+/* One pool that ran dry, of a user's rule. */
+static void make_pool(struct make_record *m)
+{
+	const struct record_rule rule = {
+		.text = make_string(m, "acquire take handle=return"),
+		.function = make_string(m, "take"),
+		.module = make_string(m, "/bin/x"),
+		.patched = 1,
+	};
+	const struct record_pool pool = { .function = rule.function,
+					  .capacity = 1 };
+
+	make_one(m, RECORD_RULES, &rule);
+	make_one(m, RECORD_POOLS, &pool);
+	make_one(m, RECORD_SERIES, &(struct record_bucket){ .attempts = 1 });
+	make_one(m, RECORD_HOLDS, &(struct record_hold){ .held_ns = 1 });
+	make_one(m, RECORD_ERRORS, &(struct record_error){ .released = 1 });
+	make_one(m, RECORD_KEEPERS, &(struct record_keeper){ .tid = 1 });
+	make_one(m, RECORD_EXHAUSTIONS,
+		 &(struct record_exhaustion){ .kind = EXHAUSTION_NOTHING,
+					      .keeper_count = 1 });
+	make_slot(m, &(struct record_slot){ .kind = HANDLE_LEASE,
+					    .state = SLOT_ESTABLISHED,
+					    .partner = 2 });
+}
+
 /* One with a segment of every kind, among them two of one type. */
 void fuzz_make_record(struct make_record *m)
 {
@@ -127,6 +197,7 @@ void fuzz_make_record(struct make_record *m)
 	make_mark(m, MARK_RAW_EXIT, 3);
 	make_scan(m, &(struct record_scan){ .answer = ANSWER_LOST });
 	make_search(m, &(struct record_search){ .moment = MOMENT_EXIT });
+	make_pool(m);
 	for (uint16_t type = RECORD_SLOTS; type <= RECORD_KEEPERS; type++)
 		if (is_known(type))
 			make_next_segment(m, type, type % 2 + type / 5);
@@ -180,7 +251,26 @@ START_TEST(no_record_harms_the_reader)
 }
 END_TEST
 
-/* One that a shim has written, of handles at two sites. */
+/* Two of three come back, and the fourth is asked for in vain. */
+static void use_pool(void)
+{
+	const struct lease_pool pool = { .rule = RECORD_NONE,
+					 .function = "take" };
+	struct lease_try try;
+
+	leases_capacity(&pool, 3);
+	for (uintptr_t i = 1; i <= 4; i++) {
+		leases_try(&try, &pool);
+		leases_tried(&try, i < 4 ? LEASE_ACQUIRED : LEASE_NOTHING,
+			     lease_key(i * 64, 0, false), "take", &try);
+	}
+	for (uintptr_t i = 1; i <= 3; i++) /* the last one twice */
+		leases_releasing(&pool,
+				 lease_key(i < 3 ? i * 64 : 64, 0, false),
+				 "drop", &pool);
+}
+
+/* One that a shim has written, of handles at two sites, and of a pool. */
 static unsigned char *real_record(size_t *ret_size)
 {
 	struct config config = { .record_limit = 1 << 20 };
@@ -205,6 +295,7 @@ static unsigned char *real_record(size_t *ret_size)
 			tracker_releasing(what.handle, what.kind,
 					  &(struct misuse){ 0 });
 	}
+	use_pool();
 	bytes = malloc(16 * RECORD_FIRST_SIZE);
 	snprintf(command, sizeof(command), "cat %s/*.rec", scratch);
 	pipe = popen(command, "r");
