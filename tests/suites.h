@@ -64,6 +64,7 @@
 	ROW(leases)        \
 	ROW(series)        \
 	ROW(rules_judged)  \
+	ROW(own_misuse)    \
 	ROW(proc)
 
 #define DECLARE_SUITE(name) Suite *name##_suite(void);
