@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* What gates, as the options of run and report say it alike. */
 #include "analyzer/commands.h"
+#include "analyzer/thresholds.h"
 
 int command_gate(struct gate *gate, const struct options *o,
 		 struct arena *arena, const char **ret_error)
 {
 	const char *path = option_text(o, SETTING_SUPPRESS);
+	struct thresholds *thresholds = arena_alloc(arena, sizeof(*thresholds));
 	struct suppress *suppress;
 	int err = gate_parse(gate, option_text(o, SETTING_FAIL_ON),
 			     option_switch(o, SETTING_STRICT),
 			     option_text(o, SETTING_ALLOW), arena, ret_error);
 
+	if (!err)
+		err = thresholds_parse(thresholds,
+				       option_text(o, SETTING_VERDICT), arena,
+				       ret_error);
+	gate->thresholds = thresholds;
 	if (err || !path)
 		return err;
 	suppress = arena_alloc(arena, sizeof(*suppress));

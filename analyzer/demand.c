@@ -31,7 +31,8 @@
  *   still out.  No such mean is used: long leases are counted one by one, and
  *   `short_s` is slot-time over acquires, both less the long ones.
  * - Granted acquires show what the pool had, not what was wanted: attempts do.
- *   Tries in vain, one after the other of one thread, are one attempt.
+ *   But who gets nothing at once may ask again at once: behind a leak attempts
+ *   count as many as there were elsewhere, and never more than threads.
  * - Behind a leak the closed formula takes all who are stuck for demand: where
  *   excess has much of the pool (`blocked`) it is not used; the time before
  *   shows what these threads need.
@@ -144,10 +145,26 @@ static void make_world(struct world *w, const struct replay *r,
 		all->acquires > 0 && ended_s > 0 ? ended_s / all->acquires : 0;
 }
 
-static double open_load(const struct replay *r, const struct replay_sum *sum,
-			double seconds)
+/* The attempts around bucket i; behind a leak no more than elsewhere. */
+static double open_load(const struct replay *r, size_t i,
+			const struct replay_sum *sum, double seconds)
 {
-	return sum->attempts / seconds * r->demand->short_s;
+	double rate = sum->attempts / seconds;
+
+	if (r->blocked[i] && r->free_rate > 0 && rate > r->free_rate)
+		rate = r->free_rate;
+	return rate * r->demand->short_s;
+}
+
+/* No more than there are threads, but for what threads have left behind. */
+static double capped(const struct replay *r, const struct world *w, size_t i,
+		     double peak)
+{
+	const struct trace *t = r->trace;
+	const double each = t->most_by_thread > 1 ? t->most_by_thread : 1;
+	const double most = t->threads * each + w->left_apart.buckets[i].most;
+
+	return t->timed && t->threads && peak > most ? most : peak;
 }
 
 /* 0 where nothing can be said. */
@@ -203,7 +220,8 @@ static double full_peak(const struct replay *r, const struct world *w, size_t i)
 	const struct replay_sum sum = replay_around(r, i, r->window, &seconds);
 
 	open = w->left.buckets[i].most +
-	       queueing_peak(open_load(r, &sum, seconds), looks(r));
+	       queueing_peak(open_load(r, i, &sum, seconds), looks(r));
+	open = capped(r, w, i, open);
 	if (r->blocked[i])
 		return open < most ? open : most;
 	closed = w->left_apart.buckets[i].most +
@@ -253,7 +271,7 @@ static double busiest_load(const struct replay *r)
 		const struct replay_sum sum =
 			replay_around(r, i, width, &seconds);
 
-		load = open_load(r, &sum, seconds) + w.left.buckets[i].mean;
+		load = open_load(r, i, &sum, seconds) + w.left.buckets[i].mean;
 		closed = closed_load(r, &w, &sum, seconds);
 		if (r->full[i] && !r->blocked[i] && closed > load)
 			load = closed;

@@ -33,7 +33,8 @@ struct gate {
 	bool limits_peak;
 	uint64_t peak;
 	bool strict;
-	struct suppress *suppress; /* what is by design; or NULL */
+	struct suppress *suppress;	     /* what is by design; or NULL */
+	const struct thresholds *thresholds; /* of the verdict; or NULL */
 };
 
 /*

@@ -87,12 +87,15 @@ static enum class_id class_of(struct report *r, const struct gate *gate,
 	return CLASS_BY_DESIGN;
 }
 
-static void add_handle(struct report *r, const struct gate *gate,
-		       struct places *places, const struct classes *classes,
-		       uint32_t number, const struct record_slot *slot,
-		       const struct process *process)
+static enum class_id add_handle(struct report *r, const struct gate *gate,
+				struct places *places,
+				const struct classes *classes, uint32_t number,
+				const struct record_slot *slot,
+				const struct process *process)
 {
 	struct place *place = places_find(places, classes->reader, slot->site);
+	const enum class_id class =
+		class_of(r, gate, place, classes, number, slot);
 	struct report_handle handle;
 	struct record_scan scan;
 
@@ -102,9 +105,8 @@ static void add_handle(struct report *r, const struct gate *gate,
 	    classes_scan(classes, number, slot, &scan))
 		handle.held_by = holders_say(places->symbols, &r->arena,
 					     classes->reader, &scan);
-	places_add_handle(places, place, kind_of(slot),
-			  class_of(r, gate, place, classes, number, slot),
-			  &handle);
+	places_add_handle(places, place, kind_of(slot), class, &handle);
+	return class;
 }
 
 /* Only what counts: of some pools nobody knows whether they are any. */
@@ -129,26 +131,31 @@ static void add_sums(struct places *places, const struct pools *pools)
 static void add_record(struct report *r, const struct gate *gate,
 		       struct places *places, const struct pools *pools,
 		       const struct process *process,
-		       const struct handovers *handovers)
+		       const struct handovers *handovers,
+		       struct verdicts *verdicts)
 {
 	const struct reader *reader = pools->reader;
 	struct classes classes;
 	struct record_slot slot;
+	uint8_t *found;
 
 	classes_find(&classes, &r->arena, pools, process);
 	add_sums(places, pools);
 	if (is_over(r, process))
 		return;
-	for (uint32_t i = 0; i < reader_count(reader, RECORD_SLOTS); i++) {
+	found = arena_array(&r->arena, classes.slot_count, 1);
+	for (uint32_t i = 0; i < classes.slot_count; i++) {
+		found[i] = CLASSES;
 		if (!is_out(pools, i, &slot))
 			continue;
 		if (judge_is_handed_over(handovers, reader, i))
 			add_release(r, places_find(places, reader, slot.site));
 		else
-			add_handle(r, gate, places, &classes, i, &slot,
-				   process);
+			found[i] = (uint8_t)add_handle(
+				r, gate, places, &classes, i, &slot, process);
 	}
 	judge_searches(r, &classes);
+	judge_verdicts_add(verdicts, r, places, &classes, found);
 }
 
 /* A damaged record, or a living one, may have more of the part. */
@@ -263,6 +270,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	struct unwatched_list unwatched;
 	struct handovers handovers;
 	struct processes processes;
+	struct verdicts verdicts;
 	struct pools *pools = pools_of_all(&r->arena, e);
 	struct pool_code code;
 	struct places places;
@@ -271,13 +279,15 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	processes_find(&processes, e, &unwatched);
 	pool_code_find(&code, &r->arena, e);
 	places_init(&places, &r->arena, symbols, &code);
+	judge_verdicts_init(&verdicts, gate);
 	judge_misuses(r, &places, e, pools, &processes, &handovers);
 	for (size_t i = 0; i < e->record_count; i++) {
 		add_totals(&r->totals, reader_header(e->records[i].reader));
 		add_record(r, gate, &places, &pools[i],
-			   processes_of(&processes, &e->records[i]),
-			   &handovers);
+			   processes_of(&processes, &e->records[i]), &handovers,
+			   &verdicts);
 	}
+	judge_verdicts_tell(&verdicts, r);
 	judge_findings(r, &places, e, gate);
 	add_sites(r, &places);
 	judge_pools(r, e, pools);

@@ -16,6 +16,7 @@
 #include "analyzer/pools.h"
 #include "analyzer/processes.h"
 #include "analyzer/report.h"
+#include "analyzer/thresholds.h"
 #include "analyzer/unwatched.h"
 
 /*
@@ -92,6 +93,19 @@ void judge_add_note(struct report *report, int pid, const char *exe,
 /* judge_findings.c: of what the places hold, in the order of the report. */
 void judge_findings(struct report *report, const struct places *places,
 		    const struct evidence *evidence, const struct gate *gate);
+
+/* judge_verdict.c: why pools ran dry; `found` is for trace_read(). */
+struct verdicts {
+	struct thresholds thresholds;
+	struct verdict *list;
+	size_t count;
+};
+
+void judge_verdicts_init(struct verdicts *v, const struct gate *gate);
+void judge_verdicts_add(struct verdicts *v, struct report *report,
+			struct places *places, const struct classes *classes,
+			const uint8_t *found);
+void judge_verdicts_tell(struct verdicts *v, struct report *report);
 
 /* judge_searches.c: what one process could not find out about its handles. */
 void judge_searches(struct report *report, const struct classes *classes);

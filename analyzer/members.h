@@ -45,4 +45,7 @@ void member_use(struct json_writer *w, json_t *object,
 json_t *member_pools(struct json_writer *w, const struct report *report);
 json_t *member_exhaustions(struct json_writer *w, const struct report *report);
 
+/* json_verdict.c */
+json_t *member_verdict(struct json_writer *w, const struct report *report);
+
 #endif

@@ -47,6 +47,8 @@ static size_t count_bucket(struct portions *p, size_t i, size_t edge, int *out)
 	uint64_t at = i * p->bucket_ns;
 	double sum = 0;
 
+	for (; edge < p->edge_count && p->edges[edge].at_ns <= at; edge++)
+		*out += p->edges[edge].by;
 	bucket->least = bucket->most = (uint32_t)*out;
 	for (; edge < p->edge_count && p->edges[edge].at_ns < end; edge++) {
 		sum += (double)(p->edges[edge].at_ns - at) * *out;

@@ -58,11 +58,8 @@ static void add_leases(struct replay *r, struct portions *longs)
 		const struct trace_lease *lease = &t->leases[i];
 
 		portions_add(longs, lease->from_ns, lease->to_ns);
-		if (lease->fate == TRACE_LEAKED)
+		if (lease->fate == TRACE_LEAKED || demand_is_long(d, lease))
 			portions_add(&r->excess, lease->from_ns, lease->to_ns);
-		else if (demand_is_long(d, lease))
-			portions_add(&r->excess, lease->from_ns + d->cap_ns,
-				     lease->to_ns);
 		if (lease->fate == TRACE_LEAKED || lease->fate == TRACE_KEPT)
 			portions_add(&r->apart, lease->from_ns, lease->to_ns);
 	}
@@ -183,6 +180,23 @@ static void look_at_buckets(struct replay *r)
 	d->dry_share = (double)full / (double)t->bucket_count;
 }
 
+/*
+ * Who gets nothing often asks again at once: behind a leak attempts may
+ * multiply without any more work.
+ */
+static void find_free_rate(struct replay *r)
+{
+	for (size_t i = 0; i < r->trace->bucket_count; i++) {
+		double seconds, rate;
+		const struct replay_sum sum =
+			replay_around(r, i, r->window, &seconds);
+
+		rate = sum.attempts / seconds;
+		if (!r->blocked[i] && rate > r->free_rate)
+			r->free_rate = rate;
+	}
+}
+
 void replay_prepare(struct replay *r, struct arena *arena, struct demand *d)
 {
 	const struct trace *t = d->trace;
@@ -197,4 +211,5 @@ void replay_prepare(struct replay *r, struct arena *arena, struct demand *d)
 	d->short_s = replay_short_s(&r->sums[t->bucket_count]);
 	find_window(r);
 	look_at_buckets(r);
+	find_free_rate(r);
 }

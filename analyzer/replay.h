@@ -23,12 +23,13 @@ struct replay {
 	struct demand *demand;
 	const struct trace *trace;
 	struct replay_sum *sums; /* one more than there are buckets */
-	struct portions excess;	 /* leaks, and long holds from cap_ns on */
+	struct portions excess;	 /* leaks, and long holds */
 	struct portions apart;	 /* leaks, and what is kept by design */
 	size_t window;		 /* buckets that make a mean worth something */
-	bool *full;    /* all through: who asked, waited or got nothing */
-	bool *touched; /* for a moment at least: somebody did */
-	bool *blocked; /* leaks or long holds had a good part of the pool */
+	double free_rate; /* most attempts per second where none is blocked */
+	bool *full;	  /* all through: who asked, waited or got nothing */
+	bool *touched;	  /* for a moment at least: somebody did */
+	bool *blocked;	  /* leaks or long holds had a good part of the pool */
 	bool *in_spike;
 };
 

@@ -198,7 +198,7 @@ static json_t *whole(struct json_writer *w, const struct report *report)
 	member_put(w, object, "incomplete", incomplete(w, report));
 	member_put(w, object, "coverage", coverage(w, report));
 	member_put(w, object, "totals", totals(w, &report->totals));
-	member_put(w, object, "verdict", json_array());
+	member_put(w, object, "verdict", member_verdict(w, report));
 	member_put(w, object, "findings", findings);
 	member_put(w, object, "sites", sites);
 	member_put(w, object, "pools", member_pools(w, report));

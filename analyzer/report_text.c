@@ -198,6 +198,7 @@ static void write_report(const struct text *t)
 {
 	const struct report *report = t->report;
 
+	text_why(t);
 	write_title(t);
 	for (size_t i = 0; i < text_listed(report); i++)
 		text_finding(t, i);
@@ -207,6 +208,7 @@ static void write_report(const struct text *t)
 	for (int i = 0; i < REASONS; i++)
 		write_incomplete(t, (enum report_reason)i);
 	write_notes(t);
+	text_why_not(t);
 	text_summary(t);
 }
 

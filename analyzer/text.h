@@ -71,6 +71,10 @@ size_t text_same_stack(const struct report *report, size_t index);
 /* A block for each pool that ran dry, with who had it all. */
 void text_exhaustions(const struct text *t);
 
+/* Why pools ran dry; and, if there is no reason to ask, one line for them. */
+void text_why(const struct text *t);
+void text_why_not(const struct text *t);
+
 /* A line for each pool. */
 void text_pools(const struct text *t);
 

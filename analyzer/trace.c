@@ -216,7 +216,8 @@ static void read_leases(const struct reading *r)
 
 	read_holds(r);
 	for (uint32_t i = 0; i < reader_count(r->reader, RECORD_SLOTS); i++)
-		if (reader_slot(r->reader, i, &slot) && is_of_pool(r, &slot))
+		if (reader_slot(r->reader, i, &slot) && is_of_pool(r, &slot) &&
+		    r->classes[i] != CLASSES)
 			read_slot(r, i, &slot);
 	if (r->t->lease_count)
 		qsort(r->t->leases, r->t->lease_count, sizeof(*r->t->leases),

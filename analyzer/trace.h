@@ -101,7 +101,7 @@ struct trace {
 
 /*
  * What the record says of the pool `number`; `classes` has the class of each
- * slot by its number, CLASSES where it is free.  `now_ns` is when the process
+ * slot by its number, CLASSES where none is out.  `now_ns` is when the process
  * ended, since header.started_mono; 0 if that is not known.  Sites get no
  * `where`.  False if there is no such pool, or nothing ever asked it.
  */

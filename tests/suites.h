@@ -32,6 +32,10 @@
 	ROW(misuse)        \
 	ROW(searches)      \
 	ROW(classes)       \
+	ROW(trace)         \
+	ROW(demand)        \
+	ROW(verdict)       \
+	ROW(incidents)     \
 	ROW(suppress)      \
 	ROW(holders)       \
 	ROW(reader)        \
