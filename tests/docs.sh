@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # docs.sh - the man page is sound, and says what connleak can do: every setting
-# that is READY, every class and kind, and no setting that is not built yet.
+# that is READY, every class, kind and cause, and no setting that is not built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -62,8 +62,24 @@ check_kinds() {
 		print $1 "_" $2, $3 }' analyzer/kinds.def)
 }
 
+# The causes, and the thresholds with their defaults.
+check_verdict() {
+	local name fallback
+	while read -r name; do
+		says "$name" || complain "the cause $name is missing"
+	done < <(sed -nE 's/.*ROW\([A-Z_]+, "([a-z-]+)"\).*/\1/p' \
+		analyzer/verdict.h)
+	while read -r name fallback; do
+		grep -qF -- "$name ($fallback)" <<<"$text" ||
+			complain "the threshold $name ($fallback) is missing"
+	done < <(awk -F'[(,] *' '/^THRESHOLD\(/ {
+		gsub("\"", "")
+		print $3, $4 }' analyzer/verdict.def)
+}
+
 render
 check_columns
 check_settings
 check_kinds
+check_verdict
 exit $failed
