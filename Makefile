@@ -36,6 +36,7 @@ SAMPLES  := $(SAMPLE_SRC:%.c=$(BUILD)/%)
 PROGRAMS := $(PROGRAM_SRC:%.c=$(BUILD)/%)
 AUDIT    := $(BUILD)/tests/audit/audit
 SLOTS    := $(BUILD)/tests/slots/slots
+TELLER   := $(addprefix $(BUILD)/tests/,teller.so rules_said)
 HELD     := $(addprefix $(BUILD)/tests/held/,answers c cc harm)
 
 # CFLAGS, LDFLAGS and WERROR are yours; the rest is what the code needs.
@@ -60,7 +61,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
-tests: $(TESTS) $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) ## build the tests, run none
+tests: $(TESTS) $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) $(TELLER) ## build the tests, run none
 
 # demo and check begin on a machine that has git and make only.  pkg-config was
 # asked when make read this file, so what needs its answer is a make of its own.
@@ -152,6 +153,22 @@ $(BUILD)/tests/held/answers: $(patsubst %.c,$(BUILD)/%.o,tests/held/answers.c \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
+# A shim that writes down what its engine tells of leases, in place of keeping
+# them: the first definitions count.
+$(BUILD)/tests/teller.so: $(BUILD)/tests/parts/told_leases.o \
+            $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(PRELOAD_ASM:%.S=$(BUILD)/%.o)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,--allow-multiple-definition \
+	  -Wl,-z,nodelete -Wl,-z,now $(LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/parts/told_leases.o: SHARED := -fPIC -fvisibility=hidden \
+    -ftls-model=initial-exec
+
+$(BUILD)/tests/rules_said: $(patsubst %.c,$(BUILD)/%.o,tests/parts/rules_said.c \
+            $(filter-out record/writer.c,$(wildcard record/*.c)))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 PLAIN = -D_GNU_SOURCE -I. -g -O1 $(NOTED) $(LIBPQ)
 
 # As a user's programs are, without a sanitizer.
@@ -187,7 +204,7 @@ check-unit: $(TESTS) ## unit tests; CK_RUN_SUITE=tracker for one suite
 	$(call say,TEST,$<)
 	$(Q)cd $(BUILD) && ./unit-tests
 
-check-e2e: all $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) ## end-to-end tests, real PostgreSQL; E2E=regex for some
+check-e2e: all $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) $(TELLER) ## end-to-end tests, real PostgreSQL; E2E=regex for some
 	$(call say,TEST,e2e)
 	$(Q)BUILD=$(BUILD) tests/run.sh '$(E2E)'
 

@@ -20,8 +20,11 @@ bool readable(uintptr_t address)
 	const uintptr_t word = address & ~(uintptr_t)7;
 	const int error = errno;
 	uint64_t before;
-	const bool can =
-		!syscall(SYS_rt_sigprocmask, SIG_BLOCK, word, &before, 8);
+	bool can;
+
+	if (!word) /* to the kernel this is no mask */
+		return false;
+	can = !syscall(SYS_rt_sigprocmask, SIG_BLOCK, word, &before, 8);
 
 	if (can)
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);

@@ -49,7 +49,7 @@ void leases_try(struct lease_try *try, const struct lease_pool *pool)
 {
 	recording_lock(); /* the first one makes the record */
 	recording_unlock();
-	try->pool = (uint32_t)(uintptr_t)pool->object;
+	try->pool = (void *)(uintptr_t)pool->object;
 	tell("try %s\n", pool->function);
 }
 
@@ -58,7 +58,8 @@ void leases_tried(struct lease_try *try, enum lease_end end, uint64_t handle,
 {
 	(void)caller;
 	if (end == LEASE_ACQUIRED)
-		tell("acquired %s %lu of %u\n", function, handle, try->pool);
+		tell("acquired %s %lu of %lu\n", function, handle,
+		     (uint64_t)(uintptr_t)try->pool);
 	else
 		tell("%s %s\n", ends[end], function);
 }
