@@ -12,7 +12,6 @@ struct pair {
 	struct proposal *p;
 	struct arena *arena;
 	const struct signature *acquire, *release;
-	const struct parameter *acquire_pool, *release_pool; /* or NULL */
 };
 
 static const char *place(struct arena *arena, const char *prefix,
@@ -57,8 +56,6 @@ static void find_pool(struct pair *pair)
 
 			if (!may_be_pool(pair, a, b))
 				continue;
-			pair->acquire_pool = a;
-			pair->release_pool = b;
 			pair->p->pool = &a->type;
 			pair->p->acquire.pool =
 				place(pair->arena, "", a->argument, &a->type);
@@ -78,8 +75,7 @@ static const struct parameter *taken(const struct pair *pair,
 		const struct parameter *p = &pair->release->parameters[i];
 		struct type pointed = p->type;
 
-		if (p == pair->release_pool || !is_in_reach(p) ||
-		    pointed.depth < deeper)
+		if (!is_in_reach(p) || pointed.depth < deeper)
 			continue;
 		pointed.depth -= deeper;
 		if (type_same(&pointed, type))
@@ -142,8 +138,7 @@ static bool find_stored(struct pair *pair)
 		struct type type = p->type;
 		const struct parameter *release;
 
-		if (p == pair->acquire_pool || !is_in_reach(p) ||
-		    type.depth < 2)
+		if (!is_in_reach(p) || type.depth < 2)
 			continue;
 		type.depth--;
 		release = taken(pair, &type, 0);
@@ -183,7 +178,7 @@ static bool find_number(struct pair *pair)
 	number = type->bytes == 8 ? "return" : "return:int";
 	found(pair, number, release, false, type);
 	pair->p->acquire.ok = "nonnegative";
-	if (pair->acquire_pool) {
+	if (pair->p->pool) {
 		pair->p->acquire.handle = arena_printf(
 			pair->arena, "%s+%s", pair->p->acquire.pool, number);
 		pair->p->release.handle = arena_printf(pair->arena, "%s+%s",
