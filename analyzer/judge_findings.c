@@ -174,6 +174,9 @@ static int worse(const void *a, const void *b)
 		return rank(x) - rank(y);
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
+	/* What was never given back comes before what came of that. */
+	if (kind_find(x->kind) != kind_find(y->kind))
+		return kind_find(x->kind) < kind_find(y->kind) ? -1 : 1;
 	return strcmp(x->fingerprint, y->fingerprint);
 }
 

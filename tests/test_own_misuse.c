@@ -151,6 +151,24 @@ START_TEST(a_misuse_of_a_connection_is_of_the_pool_of_all_connections)
 }
 END_TEST
 
+START_TEST(what_was_never_given_back_comes_before_what_came_of_that)
+{
+	event.kind = (uint16_t)(_i ? EVENT_FINISHED_WHILE_LEASED
+				   : EVENT_DOUBLE_FINISH);
+	event.more = 0;
+	make_slot(&made, &(struct record_slot){ .kind = HANDLE_LEASE,
+						.state = SLOT_ESTABLISHED,
+						.flags = SLOT_OWNER_ENDED,
+						.server = RECORD_NONE,
+						.pool = 1,
+						.partner = RECORD_NONE });
+	judge_it();
+	ck_assert_uint_eq(report.finding_count, 2);
+	ck_assert_str_eq(report.findings[0].kind, "leaked-lease");
+	ck_assert(report.findings[0].gates && report.findings[1].gates);
+}
+END_TEST
+
 static const struct {
 	enum record_event_kind event;
 	const char *kind;
@@ -195,6 +213,9 @@ Suite *own_misuse_suite(void)
 	tcase_add_test(
 		test,
 		a_misuse_of_a_connection_is_of_the_pool_of_all_connections);
+	tcase_add_loop_test(
+		test, what_was_never_given_back_comes_before_what_came_of_that,
+		0, 2);
 	tcase_add_loop_test(test, each_kind_of_misuse_gates_or_does_not, 0,
 			    KINDS_COUNT);
 	suite_add_tcase(suite, test);
