@@ -71,6 +71,7 @@ static struct lease_pool pool_of(const struct stub_frame *frame,
 		.rule = rule->number,
 		.function = rule->function,
 		.built_in = rule->built_in,
+		.knows_only = rule->rule->knows_only,
 	};
 }
 

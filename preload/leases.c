@@ -532,7 +532,7 @@ void leases_releasing(const struct lease_pool *which, uint64_t handle,
 		release(record, lease, &wrong);
 	else if (lease)
 		disinherit(lease);
-	else if (record && wrong.handle)
+	else if (record && wrong.handle && !which->knows_only)
 		release_unknown(record, which, handle, &wrong);
 	recording_unlock();
 	if (!wrong.kind)

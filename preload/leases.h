@@ -38,6 +38,7 @@ struct lease_pool {
 	const char
 		*function; /* that acquires: names the pool; lives for ever */
 	bool built_in;	   /* the rule is: the pool needs proof */
+	bool knows_only;   /* of a release: what is not out is none */
 };
 
 /* An acquire that is under way.  The caller keeps it until it has ended. */

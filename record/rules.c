@@ -304,6 +304,16 @@ static bool parse_nested(struct line *line, struct rule_text text)
 	return true;
 }
 
+static bool parse_known(struct line *line, struct rule_text text)
+{
+	if (!equals(text, "only"))
+		return wrong(line, text,
+			     "write known=only, or leave it out: then to "
+			     "release what is not out is wrong");
+	line->rule->knows_only = true;
+	return true;
+}
+
 static bool parse_setting(struct line *line, struct rule_text word)
 {
 	struct rule_text value = word;
@@ -318,9 +328,11 @@ static bool parse_setting(struct line *line, struct rule_text word)
 		return parse_ok(line, value);
 	if (skip(&value, "nested="))
 		return parse_nested(line, value);
+	if (skip(&value, "known="))
+		return parse_known(line, value);
 	return wrong(line, word,
-		     "write handle=, pool=, value=, ok= or nested=, without "
-		     "blanks around the =");
+		     "write handle=, pool=, value=, ok=, nested= or known=, "
+		     "without blanks around the =");
 }
 
 static bool is_pair(const struct rule_value *value)
@@ -375,6 +387,8 @@ static bool check(struct line *line)
 	const char *why = rule->verb == RULE_CAPACITY ? capacity_fault(line)
 						      : handle_fault(line);
 
+	if (!why && rule->knows_only && rule->verb != RULE_RELEASE)
+		why = "known= belongs to a release; leave it out";
 	if (!why && is_pair(&rule->pool))
 		why = "pool= is one word";
 	return why ? wrong(line, rule->function, why) : true;

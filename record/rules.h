@@ -40,6 +40,8 @@
  *	nested=count	also calls inside of one that another rule names.
  *		Without it only the outermost counts: a wrapper and its pool
  *		are one
+ *	known=only	of a release: what is not out is none.  For a function
+ *		that is told of others, too, as one that destroys them all
  */
 /* clang-format on */
 #ifndef RECORD_RULES_H
@@ -102,6 +104,7 @@ struct rule {
 	struct rule_value handle, pool, value;
 	enum rule_test ok;
 	bool counts_nested;
+	bool knows_only; /* a release of what is not out is not wrong */
 	struct rule_text line; /* the rule, without blanks around and comment */
 };
 

@@ -514,6 +514,20 @@ START_TEST(nothing_is_wrong_with_what_a_library_does_unproven)
 }
 END_TEST
 
+START_TEST(a_release_that_knows_only_what_is_out_is_never_wrong)
+{
+	struct lease_pool knowing = the_pool;
+
+	knowing.knows_only = true;
+	acquire(handles[0]);
+	leases_releasing(&knowing, key(handles[0]), "pool_end", places);
+	leases_releasing(&knowing, key(handles[0]), "pool_end", places);
+	leases_releasing(&knowing, key(handles[1]), "pool_end", places);
+	expect_sums(1, 1, 1, 1, 0);
+	ck_assert_uint_eq(event_count, 0);
+}
+END_TEST
+
 START_TEST(equal_misuses_at_one_place_are_one_event)
 {
 	for (int i = 0; i < 100; i++)
@@ -1117,6 +1131,8 @@ Suite *leases_suite(void)
 	tcase_add_test(test, to_release_what_was_never_acquired_is_wrong);
 	tcase_add_test(test,
 		       nothing_is_wrong_with_what_a_library_does_unproven);
+	tcase_add_test(test,
+		       a_release_that_knows_only_what_is_out_is_never_wrong);
 	tcase_add_test(test, equal_misuses_at_one_place_are_one_event);
 	tcase_add_test(test, what_is_left_open_at_the_release_is_told);
 	suite_add_tcase(suite, test);

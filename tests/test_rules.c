@@ -46,6 +46,7 @@ START_TEST(an_acquire_says_where_its_handle_and_its_pool_are)
 	assert_word(rule.pool.first, RULE_ARGUMENT, 1, 8);
 	ck_assert_int_eq(rule.ok, RULE_ZERO);
 	ck_assert(!rule.counts_nested);
+	ck_assert(!rule.knows_only);
 }
 END_TEST
 
@@ -55,6 +56,8 @@ START_TEST(a_release_and_a_capacity_are_read)
 	ck_assert_int_eq(rule.verb, RULE_RELEASE);
 	assert_word(rule.handle.first, RULE_ARGUMENT, 16, 8);
 	ck_assert(rule.counts_nested);
+	parse_right("release dbh_free handle=arg1 known=only");
+	ck_assert(rule.knows_only);
 	parse_right("capacity pool_new pool=return value=arg1");
 	ck_assert_int_eq(rule.verb, RULE_CAPACITY);
 	assert_word(rule.pool.first, RULE_RETURN, 0, 8);
@@ -120,6 +123,8 @@ static const struct {
 	{ "acquire a handle=return ok=zero ok=any", "any", "twice" },
 	{ "acquire a handle=return ok=null", "null", "ok=nonnull" },
 	{ "acquire a handle=return nested=yes", "yes", "nested=count" },
+	{ "release a handle=arg1 known=no", "no", "known=only" },
+	{ "acquire a handle=return known=only", "a", "known=" },
 	{ "acquire a handle=return colour=red", "colour=red", "handle=" },
 	{ "acquire a handle=return pool=return", "a", "pool=argN" },
 	{ "acquire a handle=return pool=arg1+arg2", "a", "one word" },
