@@ -41,6 +41,8 @@ clients=( # one of PostgreSQL's clients is a line here
 	libdbi-dev libdbd-pgsql
 	libzdb-dev
 	gdal-bin
+	apache2-bin apache2-dev # pools: mod_dbd, ...
+	libpoco-dev libcppdb-dev # ... and others
 	postgresql-server-dev-15 # what its static libpq is linked to
 	gcc-multilib musl-tools # programs that another loader loads
 	busybox-static sudo	# tools that cannot be watched
