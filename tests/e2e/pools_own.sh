@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Pools that only their authors know: two rules, and they are seen.  All of
+# their functions are static.
+
+# shellcheck source=tests/pools.sh
+. "$ROOT/tests/pools.sh"
+
+# As they are written: what a compiler inlines is no function.
+compile_own() { # NAME [OPTION]...
+	compile_pool "$1" -O0 "${@:2}" -lpq
+}
+
+rules() { # RULE...
+	printf '%s\n' "$@" >rules
+	export CONNLEAK_HOOKS=$PWD/rules
+}
+
+# Ten are acquired, four never released, and one customer got none.
+expect_own() { # FUNCTION NAME POOL CAPACITY FAILED
+	expect_totals 10 6 4
+	expect_leases "$1" "$2" lost 4
+	expect_pools "$3, $4, 4, 0, $5"
+	expect_misuse ''
+	json report.json .incomplete '[]'
+}
+
+test_own_pool_of_pointers() {
+	compile_own own.c
+	rules 'acquire desk_take handle=return' 'release desk_drop handle=arg2'
+	check_pool 0 4 "$program" pointer
+	expect_own serve_pointer pointer desk_take null 1/0/0
+}
+
+test_own_pool_by_options() {
+	compile_own own.c
+	use_own_database
+	leak_run --fail-on none --hook 'acquire desk_take handle=return' \
+		--hook 'release desk_drop handle=arg2' "$program" pointer
+	expect_own serve_pointer pointer desk_take null 1/0/0
+}
+
+test_own_pool_and_its_capacity() {
+	compile_own own.c
+	rules 'acquire desk_take handle=return pool=arg1' \
+		'release desk_drop handle=arg2 pool=arg1' \
+		'capacity desk_limit pool=arg1 value=arg2'
+	check_pool 0 4 "$program" pointer
+	expect_own serve_pointer pointer desk_take 4 1/0/0
+}
+
+test_own_pool_whose_handle_is_where_an_argument_points() {
+	compile_own own.c
+	rules 'acquire desk_borrow handle=*arg1 pool=arg2 ok=zero' \
+		'release desk_drop handle=arg2 pool=arg1'
+	check_pool 0 4 "$program" out
+	expect_own serve_out out desk_borrow null 0/1/0
+}
+
+test_own_pool_of_numbers() {
+	compile_own own.c
+	rules 'acquire desk_number handle=arg1+return:int pool=arg1 ok=nonnegative' \
+		'release desk_put_back handle=arg1+arg2:int pool=arg1'
+	check_pool 0 4 "$program" number
+	expect_own serve_number number desk_number null 0/1/0
+}
+
+# A session is acquired by acquiring a connection: one lease.
+test_own_pool_behind_another_counts_once() {
+	compile_own own.c
+	rules 'acquire session_begin handle=return' \
+		'release session_end handle=arg1' \
+		'acquire desk_take handle=return' \
+		'release desk_drop handle=arg2'
+	check_pool 0 4 "$program" session
+	expect_own serve_session session session_begin null 1/0/0
+}
+
+test_own_pool_behind_another_counts_too_if_asked_to() {
+	compile_own own.c
+	rules 'acquire session_begin handle=return' \
+		'release session_end handle=arg1' \
+		'acquire desk_take handle=return nested=count' \
+		'release desk_drop handle=arg2 nested=count'
+	check_pool 0 4 "$program" session
+	expect_totals 20 12 8
+	expect_leases serve_session session lost 8
+	expect_pools 'desk_take, null, 4, 0, 1/0/0' \
+		'session_begin, null, 4, 0, 1/0/0'
+}
+
+test_own_pool_that_is_a_class() {
+	compile_own own.cc
+	rules 'acquire shop::pool::take handle=return pool=arg1' \
+		'release "shop::pool::drop" handle=arg2' \
+		'capacity shop::pool::pool pool=arg1 value=arg2'
+	check_pool 0 4 "$program"
+	expect_totals 18 14 4
+	expect_leases serve class lost 4
+	expect_pools 'shop::pool::take, 4, 4, 2, 0/0/1'
+	expect_exhaustion shop::pool::take exception 4
+	expect_misuse ''
+}
+
+# Once by the library's own rules; with others around them it is no more.
+test_own_functions_around_a_known_pool_count_once() {
+	needs libzdb-dev
+	# shellcheck disable=SC2046
+	compile_pool wrapped.c $(pkg-config --cflags --libs zdb)
+	check_pool 0 2 "$program"
+	expect_totals 6 5 2
+	expect_leases db_take inside lost 1
+	expect_pools 'ConnectionPool_getConnection, 2, 2, 0, 2/0/0'
+
+	rules 'acquire db_take handle=return' 'release db_drop handle=arg1'
+	check_pool 0 2 "$program"
+	expect_totals 6 5 2
+	expect_leases main wrapped lost 1
+	expect_pools 'db_take, null, 2, 0, 0/0/2'
+}
+
+# Loaded twice, to another place or the same, and closed again.
+test_own_pool_in_a_library_that_is_opened_later() {
+	compile_pool loads.c -ldl
+	cp "$program" loads
+	compile_own own.c
+	# shellcheck disable=SC2046
+	cc -g -O0 -shared -fPIC -Dmain=run_main -o own.so "$SOURCE" \
+		$(pkg-config --cflags libpq) -lpq -lpthread
+	rules 'acquire desk_take@own.so handle=return' \
+		'release desk_drop@own.so handle=arg2'
+	check_pool 0 8 ./loads ./own.so pointer
+	expect_totals 20 12 8
+	expect_leases serve_pointer pointer lost 8
+	expect_misuse ''
+}
