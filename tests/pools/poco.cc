@@ -36,8 +36,10 @@ struct order {
 			Keywords::into(answer), Keywords::now;
 	}
 
+	/* Closed first, as some do: the end of the last copy closes as well. */
 	void pay()
 	{
+		session->close();
 		delete session;
 	}
 
