@@ -5,11 +5,9 @@
  *
  * Leaks 4 leases of the pool: who asks for a seat that does not exist gets the
  * error, and the early return for this forgets pool_give.  Half of the pool can
- * never be used again.  At its end the program finishes all connections, also
- * these four, which somebody still has.
+ * never be used again.
  * `connleak scan` writes the rules: pool_take, pool_give, pool_open.
  * connleak says: leaked-lease, 4, in sell_seat
- * connleak says: finished-while-leased, 4, in sell_seat
  */
 #include <libpq-fe.h>
 #include <pthread.h>
