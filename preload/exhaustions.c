@@ -25,20 +25,21 @@ static const struct refusal {
 };
 #define REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
 
-/* Counted first, then written into as many elements. */
+/* Counted first, then written into as many elements as can be had. */
 struct dump {
 	struct writer *record;
-	struct record_keeper *keepers; /* NULL: it is only counted */
-	uint32_t count;
+	struct record_keeper *keepers;
+	uint32_t count, room;
 };
 
 static void see(uint32_t number, const struct record_slot *slot, int32_t owner,
 		const struct record_slot *connection, struct dump *dump)
 {
-	struct record_keeper *keeper = &dump->keepers[dump->count++];
+	struct record_keeper *keeper;
 
-	if (!dump->keepers)
+	if (dump->count++ >= dump->room)
 		return;
+	keeper = &dump->keepers[dump->count - 1];
 	keeper->slot = number;
 	keeper->site = slot->site;
 	keeper->acquired_ns = slot->acquired_ns;
@@ -87,26 +88,40 @@ static void see_all(const struct pool *pool, const struct lease *oldest,
 		see_leases(pool, oldest, dump);
 }
 
+/* For so many, or for the oldest of them. */
+static uint32_t take_room(struct dump *dump)
+{
+	uint32_t first = RECORD_NONE;
+
+	dump->room = dump->count;
+	while (dump->room && first == RECORD_NONE) {
+		first = writer_reserve(dump->record, RECORD_KEEPERS,
+				       dump->room);
+		if (first == RECORD_NONE)
+			dump->room /= 2;
+	}
+	if (dump->room < dump->count)
+		recording_lost(dump->record, LOSS_HOLD);
+	return first;
+}
+
 /* Their number and, in `ret_first`, the first of them. */
 static uint32_t add_keepers(struct writer *record, const struct pool *pool,
 			    const struct lease *oldest, uint32_t *ret_first)
 {
 	struct dump dump = { .record = record };
+	uint32_t first;
 
 	*ret_first = 0;
 	see_all(pool, oldest, &dump);
-	if (!dump.count)
+	first = take_room(&dump);
+	if (!dump.room)
 		return 0;
-	*ret_first = writer_reserve(record, RECORD_KEEPERS, dump.count);
-	if (*ret_first == RECORD_NONE) {
-		recording_lost(record, LOSS_HOLD);
-		*ret_first = 0;
-		return 0;
-	}
-	dump.keepers = writer_at(record, RECORD_KEEPERS, *ret_first);
+	dump.keepers = writer_at(record, RECORD_KEEPERS, first);
 	see_all(pool, oldest, &dump);
-	writer_publish(record, RECORD_KEEPERS, *ret_first, dump.count);
-	return dump.count;
+	writer_publish(record, RECORD_KEEPERS, first, dump.room);
+	*ret_first = first;
+	return dump.room;
 }
 
 void exhaustions_add(struct writer *record, struct pool *pool,

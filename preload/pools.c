@@ -10,8 +10,10 @@
 #include "preload/series.h"
 #include "preload/sites.h"
 
-#define SERIES_MOST 256u /* pools with a series: 10 MiB of the record */
-#define ASKED	    8u	 /* pools that a thread remembers */
+#define SERIES_MOST   256u /* pools with a series: 10 MiB of the record */
+#define KEEPERS_LEAST 16u  /* what a record has room for, from the beginning */
+#define KEEPERS_MOST  4096u
+#define ASKED	      8u /* pools that a thread remembers */
 
 /*
  * Guarded by recording_lock().
@@ -213,6 +215,18 @@ static void count_thread(struct pool *pool)
 	counter_add32(&pool->stored->threads, 1);
 }
 
+/*
+ * Who has all when there is nothing left is written at a moment when the file
+ * cannot be opened, if it is descriptors that are missing: so there is room for
+ * it before.
+ */
+static void make_room_for_keepers(struct writer *record, uint32_t used)
+{
+	if (used >= KEEPERS_LEAST && used <= KEEPERS_MOST &&
+	    !(used & (used - 1)))
+		reserve(record, RECORD_KEEPERS, 2 * used);
+}
+
 static void set_levels(struct pool *pool, struct record_bucket *bucket,
 		       uint32_t used, uint32_t waiting)
 {
@@ -261,6 +275,7 @@ void pools_acquired(struct writer *record, struct pool *pool)
 		pools.leases++;
 		raise_peak(record);
 	}
+	make_room_for_keepers(record, stored->used);
 }
 
 void pools_failed(struct writer *record, struct pool *pool,

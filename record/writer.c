@@ -35,6 +35,8 @@ static const struct first_segment {
 	{ RECORD_MARKS, sizeof(struct record_mark), 16, 16 },
 	{ RECORD_SCANS, sizeof(struct record_scan), 64, 1024 },
 	{ RECORD_SEARCHES, sizeof(struct record_search), 1, 1 },
+	{ RECORD_EXHAUSTIONS, sizeof(struct record_exhaustion), 4, 8 },
+	{ RECORD_KEEPERS, sizeof(struct record_keeper), 32, 256 },
 	{ RECORD_STRINGS, 1, 7168, 8192 }, /* stays the last */
 };
 #define FIRST_SEGMENTS (sizeof(first_segments) / sizeof(first_segments[0]))
@@ -47,8 +49,6 @@ static const struct first_segment later_segments[] = {
 	  2 * RECORD_BUCKETS },
 	{ RECORD_HOLDS, sizeof(struct record_hold), 128, 512 },
 	{ RECORD_ERRORS, sizeof(struct record_error), 64, 64 },
-	{ RECORD_EXHAUSTIONS, sizeof(struct record_exhaustion), 8, 8 },
-	{ RECORD_KEEPERS, sizeof(struct record_keeper), 64, 256 },
 };
 #define LATER_SEGMENTS (sizeof(later_segments) / sizeof(later_segments[0]))
 
@@ -62,7 +62,9 @@ static_assert(sizeof(struct record_header) +
 			      64 * sizeof(struct record_event) +
 			      16 * sizeof(struct record_mark) +
 			      64 * sizeof(struct record_scan) +
-			      sizeof(struct record_search) + 7168 <=
+			      sizeof(struct record_search) +
+			      4 * sizeof(struct record_exhaustion) +
+			      32 * sizeof(struct record_keeper) + 7168 + 64 <=
 		      RECORD_FIRST_SIZE,
 	      "the first segments must fit into the first mapping");
 
