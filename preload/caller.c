@@ -61,7 +61,8 @@ bool caller_is_inside(bool query)
 {
 	const char *here = __builtin_frame_address(0);
 
-	for (unsigned i = 0; i < inside.count; i++)
+	/* From the innermost, which mostly is. */
+	for (unsigned i = inside.count; i--;)
 		if (inside.call[i].program && inside.call[i].frame > here &&
 		    (query || !inside.call[i].query))
 			return true;
@@ -84,7 +85,9 @@ const void *caller_code(const void *return_address)
 struct use *caller_enters(const void *frame, const struct libpq *copy,
 			  bool program, bool query)
 {
-	drop_left(frame, NULL);
+	if (inside.count &&
+	    inside.call[inside.count - 1].frame <= (const char *)frame)
+		drop_left(frame, NULL);
 	if (inside.count == DEEPEST)
 		return NULL;
 	inside.call[inside.count].frame = frame;
@@ -102,7 +105,14 @@ void caller_leaves(const void *frame)
 
 void caller_leaves_with(const void *frame, const struct outcome *outcome)
 {
-	drop_left(frame, outcome);
+	struct use use;
+
+	if (!inside.count || inside.call[inside.count - 1].frame != frame) {
+		drop_left(frame, outcome);
+		return;
+	}
+	use = inside.call[--inside.count].use;
+	uses_end(&use, outcome);
 }
 
 struct use *caller_use(const void *frame)

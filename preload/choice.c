@@ -38,7 +38,7 @@ static uint64_t file_of(const struct dl_find_object *object)
 }
 
 /* Most calls come from the program itself: those cost no more than this. */
-static const struct binding *always(const void *caller)
+const struct choice_known *choice_known(const void *caller)
 {
 	const unsigned count =
 		atomic_load_explicit(&choice.count, memory_order_acquire);
@@ -48,7 +48,7 @@ static const struct binding *always(const void *caller)
 
 		if (b->lasting && (uintptr_t)caller >= b->start &&
 		    (uintptr_t)caller < b->end)
-			return b;
+			return &b->known;
 	}
 	return NULL;
 }
@@ -107,6 +107,7 @@ static void remember(const struct dl_find_object *caller,
 	b->known.copy = copy;
 	b->known.is_libpq = libpq_is_code(caller->dlfo_map_start);
 	b->known.is_program = is_program(b);
+	b->known.has_front = libpq_has_front();
 	b->lasting = lasts(caller) && copy->lasting;
 	atomic_store_explicit(&choice.count, i + 1, memory_order_release);
 }
@@ -247,12 +248,12 @@ const struct libpq *choice_made(const void *caller)
 
 const struct libpq *choice_of(const void *caller)
 {
-	const struct binding *binding = always(caller);
+	const struct choice_known *known = choice_known(caller);
 	struct choosing choosing = { .caller = caller };
 	struct dl_find_object object;
 
-	if (binding)
-		return binding->known.copy;
+	if (known)
+		return known->copy;
 	if (!_dl_find_object((void *)caller, &object)) {
 		choosing.object = &object;
 		choosing.copy = remembered(&object);
@@ -260,11 +261,4 @@ const struct libpq *choice_of(const void *caller)
 	if (!choosing.copy)
 		objects_hold(choose, &choosing);
 	return choosing.copy;
-}
-
-const struct choice_known *choice_known(const void *caller)
-{
-	const struct binding *binding = always(caller);
-
-	return binding ? &binding->known : NULL;
 }

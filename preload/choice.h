@@ -31,6 +31,7 @@ struct choice_known {
 	const struct libpq *copy;
 	bool is_libpq;		  /* the caller is, in a library of its own */
 	_Atomic(bool) is_program; /* it is none, nor a shim, nor in front */
+	bool has_front;		  /* libpq_front() is to be asked */
 };
 
 /* The same, sooner, for most callers; NULL for any other. */

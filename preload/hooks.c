@@ -46,10 +46,12 @@ static const bool queries[LIBPQ_HOOKS] = {
 struct call {
 	const struct libpq *copy;
 	libpq_code *real;
-	bool program;	 /* an event: the program's call, and we are at work */
-	bool is_inner;	 /* libpq's own call, and nothing is kept of it */
-	struct use *use; /* NULL if the call could not be kept */
+	bool program; /* an event: the program's call, and we are at work */
 	uint64_t began_ns;
+	/* Of one that uses a connection: */
+	struct use *use; /* NULL if the call could not be kept */
+	bool is_inner;	 /* libpq's own, of which nothing is kept */
+	bool tells;	 /* what it comes to is to be asked */
 };
 
 static uint64_t now(void)
@@ -75,17 +77,6 @@ static bool find_real(struct call *call, const struct libpq *copy,
 	return call->real;
 }
 
-/* It is bound for good already. */
-static bool take_known(struct call *call, const struct choice_known *known,
-		       enum libpq_function function)
-{
-	call->copy = known->copy;
-	call->real = libpq_front(function);
-	if (!call->real)
-		call->real = known->copy->function[function];
-	return call->real;
-}
-
 /* False where no libpq has the function: then it does nothing. */
 static bool call_begins(struct call *call, const struct libpq *copy,
 			enum libpq_function function, const void *caller,
@@ -101,30 +92,6 @@ static bool call_begins(struct call *call, const struct libpq *copy,
 		caller_is_program(call->copy, caller, queries[function]);
 	call->use = caller_enters(frame, call->copy, call->program,
 				  queries[function]);
-	return true;
-}
-
-/*
- * The same for a query, in the shortest way for most: libpq's own, several in
- * each, within a call that we know of; and what is certainly the program's.
- */
-static bool use_begins(struct call *call, const struct libpq *copy,
-		       enum libpq_function function, const void *caller,
-		       const void *frame)
-{
-	const struct choice_known *known =
-		copy == ANY_COPY ? choice_known(caller) : NULL;
-
-	call->is_inner = known && known->is_libpq && caller_is_inside(true);
-	call->program = false;
-	if (call->is_inner)
-		return take_known(call, known, function);
-	if (!known || !known->is_program)
-		return call_begins(call, copy, function, caller, frame);
-	if (!take_known(call, known, function))
-		return false;
-	call->program = lifecycle_ready();
-	call->use = caller_enters(frame, call->copy, call->program, true);
 	return true;
 }
 
@@ -271,16 +238,6 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 	guard_leave(&guard);
 }
 
-static enum use_work use_begins_again(struct use *use, const PGconn *conn)
-{
-	struct guard guard;
-
-	guard_enter(&guard);
-	tracker_used(conn);
-	guard_leave(&guard);
-	return uses_begin(use, conn);
-}
-
 /* Apart, as it is rare: once for most leases. */
 static __attribute__((noinline)) void uses_lease(const struct call *call,
 						 const PGconn *conn,
@@ -299,25 +256,67 @@ static __attribute__((noinline)) void uses_lease(const struct call *call,
 	guard_leave(&guard);
 }
 
-/* It ends with the call; neither takes a lock, but in a very large pool. */
-static void uses(const struct call *call, const PGconn *conn,
-		 const char *function, const void *caller)
+static enum use_work use_begins_again(struct use *use, const PGconn *conn)
 {
-	struct use *use = call->use;
-	enum use_work work = use ? uses_begin(use, conn) : USE_NOTHING;
+	struct guard guard;
 
-	if (work == USE_INDEX)
-		work = use_begins_again(use, conn);
-	if (work == USE_LEASE || (leases_wanted() && use && use->slot))
-		uses_lease(call, conn, function, caller);
+	guard_enter(&guard);
+	tracker_used(conn);
+	guard_leave(&guard);
+	return uses_begin(use, conn);
 }
 
-/* Whether there is anything to tell of it, and libpq can. */
-static bool has_used(const struct call *call, const void *frame)
+/* It ends with the call; neither takes a lock, but in a very large pool. */
+static void uses(struct call *call, const PGconn *conn,
+		 enum libpq_function function, const void *caller)
 {
-	const struct use *use = caller_use(frame);
+	enum use_work work = uses_begin(call->use, conn);
 
-	return use && use->slot && call->copy->outcomes;
+	if (work == USE_INDEX)
+		work = use_begins_again(call->use, conn);
+	if (work == USE_LEASE)
+		uses_lease(call, conn, libpq_name(function), caller);
+	call->tells = call->use->slot && call->copy->outcomes;
+}
+
+/* In the shortest way, where it is bound for good already. */
+static bool take_known(struct call *call, const struct choice_known *known,
+		       enum libpq_function function)
+{
+	call->copy = known->copy;
+	call->real = known->copy->function[function];
+	if (known->has_front && libpq_front(function))
+		call->real = libpq_front(function);
+	return call->real;
+}
+
+/*
+ * What is asked most often: is it a call of libpq's own, several in each query,
+ * within a call that we know of?  Or is it certainly the program's?
+ */
+static bool use_begins(struct call *call, const struct libpq *copy,
+		       enum libpq_function function, const void *caller,
+		       const void *frame, const PGconn *conn)
+{
+	const struct choice_known *known =
+		copy == ANY_COPY ? choice_known(caller) : NULL;
+
+	call->tells = false;
+	call->is_inner = known && known->is_libpq && caller_is_inside(true);
+	if (call->is_inner)
+		return take_known(call, known, function);
+	if (known && known->is_program) {
+		if (!take_known(call, known, function))
+			return false;
+		call->program = lifecycle_ready();
+		call->use =
+			caller_enters(frame, call->copy, call->program, true);
+	} else if (!call_begins(call, copy, function, caller, frame)) {
+		return false;
+	}
+	if (call->program && call->use && conn)
+		uses(call, conn, function, caller);
+	return true;
 }
 
 /* A result that libpq has for itself. */
@@ -327,7 +326,7 @@ static void took_result(const struct call *call, const PGconn *conn,
 	const struct use *use;
 	struct outcome outcome;
 
-	if (!call->copy->outcomes ||
+	if (!result || !call->copy->outcomes ||
 	    !outcome_of_inner_result(&outcome, call->copy, conn, result))
 		return;
 	use = caller_inner_use();
@@ -464,32 +463,28 @@ static void took_result(const struct call *call, const PGconn *conn,
 	}                                            \
 	WAYS(name, returns, params, args, return )
 
-#define USE(name, returns, params, args, tell)                             \
-	HOOKED(name, returns, params)                                      \
-	{                                                                  \
-		struct outcome outcome;                                    \
-		struct call call;                                          \
-		returns answer;                                            \
-                                                                           \
-		if (!use_begins(&call, copy, LIBPQ_##name, caller, FRAME)) \
-			return (returns)0;                                 \
-		if (call.program && conn)                                  \
-			uses(&call, conn, #name, caller);                  \
-		answer = REAL(returns, params) args;                       \
-		if (call.is_inner) {                                       \
-			if (LIBPQ_##name == LIBPQ_PQgetResult)             \
-				took_result(&call, conn,                   \
-					    (PGresult *)(intptr_t)answer); \
-			return answer;                                     \
-		}                                                          \
-		if (has_used(&call, FRAME)) {                              \
-			tell;                                              \
-			caller_leaves_with(FRAME, &outcome);               \
-		} else {                                                   \
-			caller_leaves(FRAME);                              \
-		}                                                          \
-		return answer;                                             \
-	}                                                                  \
+#define USE(name, returns, params, args, tell)                            \
+	HOOKED(name, returns, params)                                     \
+	{                                                                 \
+		struct outcome outcome;                                   \
+		struct call call;                                         \
+		returns answer;                                           \
+                                                                          \
+		if (!use_begins(&call, copy, LIBPQ_##name, caller, FRAME, \
+				conn))                                    \
+			return (returns)0;                                \
+		answer = REAL(returns, params) args;                      \
+		if (call.tells) {                                         \
+			tell;                                             \
+			caller_leaves_with(FRAME, &outcome);              \
+		} else if (!call.is_inner) {                              \
+			caller_leaves(FRAME);                             \
+		} else if (LIBPQ_##name == LIBPQ_PQgetResult) {           \
+			took_result(&call, conn,                          \
+				    (PGresult *)(intptr_t)answer);        \
+		}                                                         \
+		return answer;                                            \
+	}                                                                 \
 	WAYS(name, returns, params, args, return )
 
 #include "preload/hooks.def"

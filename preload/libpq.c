@@ -154,6 +154,11 @@ libpq_code *libpq_front(enum libpq_function function)
 	return libpq.front[function];
 }
 
+bool libpq_has_front(void)
+{
+	return libpq.front_count;
+}
+
 bool libpq_is_front(const void *address)
 {
 	for (unsigned i = 0; i < libpq.front_count; i++)

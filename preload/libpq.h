@@ -135,6 +135,7 @@ void *libpq_export(enum libpq_function function);
  * the function too, and would be called without us.  NULL if none does.
  */
 libpq_code *libpq_front(enum libpq_function function);
+bool libpq_has_front(void);
 /* Whether an address lies in an object that stands in front of libpq. */
 bool libpq_is_front(const void *address);
 

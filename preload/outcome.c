@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "record/format.h"
-
 #define LISTENING (CONNECTION_LISTENS | CONNECTION_LISTENED_TWICE)
 #define ABOVE	  (LISTENING | CONNECTION_COPIES) /* the transaction */
 
@@ -110,8 +108,7 @@ void outcome_of_result(struct outcome *ret, const struct libpq *copy,
 bool outcome_of_inner_result(struct outcome *ret, const struct libpq *copy,
 			     const PGconn *conn, PGresult *result)
 {
-	if (!result ||
-	    libpq_ask(copy, PQresultStatus, result) != PGRES_FATAL_ERROR ||
+	if (libpq_ask(copy, PQresultStatus, result) != PGRES_FATAL_ERROR ||
 	    !ends_session(copy, result))
 		return false;
 	outcome_of_result(ret, copy, conn, result);

@@ -11,6 +11,7 @@
 #define PRELOAD_OUTCOME_H
 
 #include "preload/libpq.h"
+#include "record/format.h"
 
 struct outcome {
 	uint32_t transaction; /* enum record_transaction */
@@ -33,6 +34,13 @@ void outcome_of_result(struct outcome *ret, const struct libpq *copy,
  */
 bool outcome_of_inner_result(struct outcome *ret, const struct libpq *copy,
 			     const PGconn *conn, PGresult *result);
+
+/* Nothing to tell but the transaction, as after most calls. */
+static inline bool outcome_is_plain(const struct outcome *outcome,
+				    uint32_t doing)
+{
+	return !outcome->sets && !outcome->error && doing < CONNECTION_LISTENS;
+}
 
 /*
  * What the slot says then, where it said `doing` and `error` until now; 0: of

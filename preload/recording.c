@@ -332,6 +332,11 @@ bool recording_is_ours(void)
 	return recording.here && is_marked();
 }
 
+bool recording_is_still(unsigned generation)
+{
+	return recording.generation == generation && recording_is_ours();
+}
+
 unsigned recording_generation(void)
 {
 	return recording.generation;

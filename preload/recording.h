@@ -97,6 +97,8 @@ const void *recording_page(void);
  * record, and what was kept about it, are the parent's.
  */
 bool recording_is_ours(void);
+/* The same, and it is the process of this generation. */
+bool recording_is_still(unsigned generation);
 
 /* Nanoseconds since the record began. */
 uint64_t recording_now(const struct writer *record);

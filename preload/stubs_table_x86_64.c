@@ -51,12 +51,6 @@ const uint8_t *stubs_code(unsigned number)
 	return stubs_start + number * STUB_SIZE;
 }
 
-int stubs_is_code(const void *address)
-{
-	return (const uint8_t *)address >= stubs_start &&
-	       (const uint8_t *)address < stubs_end;
-}
-
 /*
  * The function may be the first on a stack, and that end with its page.  A loop
  * that calls it comes by here each time, so the last answer is kept.

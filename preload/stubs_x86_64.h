@@ -121,8 +121,6 @@ const struct stub *stubs_at(unsigned number);
 
 /* Where its code begins. */
 const uint8_t *stubs_code(unsigned number);
-/* Whether a stub returns there. */
-int stubs_is_code(const void *address);
 
 /* For stubs_x86_64.S: the table; how many words of a stack can be read. */
 extern struct stub stubs_table[STUBS] STUBS_HIDDEN;
@@ -132,6 +130,13 @@ uint64_t stubs_readable(const uint64_t *words);
 extern const uint8_t stubs_start[] STUBS_HIDDEN;
 extern const uint8_t stubs_end[] STUBS_HIDDEN;
 extern const uint8_t stubs_function_returns[] STUBS_HIDDEN;
+
+/* Whether a stub returns there; asked at each call of libpq. */
+static inline int stubs_is_code(const void *address)
+{
+	return (const uint8_t *)address >= stubs_start &&
+	       (const uint8_t *)address < stubs_end;
+}
 
 #endif
 #endif

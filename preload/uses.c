@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "preload/hash.h"
+#include "preload/leases.h"
 #include "preload/recording.h"
 
 #define SETS  1024u
@@ -98,11 +99,6 @@ static int32_t thread_id(unsigned generation)
 	return own.tid;
 }
 
-static bool is_current(unsigned generation)
-{
-	return recording_is_ours() && generation == recording_generation();
-}
-
 static uint32_t since(struct record_slot *slot)
 {
 	return (uint32_t)__atomic_load_n(&slot->acquired_ns, __ATOMIC_RELAXED);
@@ -135,6 +131,8 @@ static enum use_work take_over(struct record_slot *slot, int32_t tid)
 	if (before != tid)
 		atomic_store_explicit(&slot->used_by, tid,
 				      memory_order_relaxed);
+	if (leases_wanted())
+		return USE_LEASE;
 	if (atomic_load_explicit(&slot->partner, memory_order_relaxed) !=
 	    RECORD_NONE)
 		return before == tid ? USE_NOTHING : USE_LEASE;
@@ -152,7 +150,7 @@ enum use_work uses_begin(struct use *use, const void *handle)
 
 	use->generation =
 		atomic_load_explicit(&uses.generation, memory_order_acquire);
-	if (!is_current(use->generation))
+	if (!recording_is_still(use->generation))
 		return USE_NOTHING;
 	entry = find(set, key);
 	if (!entry || !take(use, entry, key))
@@ -177,10 +175,16 @@ static void take_outcome(struct record_slot *slot,
 {
 	const uint32_t doing =
 		atomic_load_explicit(&slot->doing, memory_order_relaxed);
-	const uint32_t error = outcome_error(
+	uint32_t error;
+
+	if (outcome_is_plain(outcome, doing)) {
+		atomic_store_explicit(&slot->doing, outcome->transaction,
+				      memory_order_relaxed);
+		return;
+	}
+	error = outcome_error(
 		outcome, doing,
 		atomic_load_explicit(&slot->error, memory_order_relaxed));
-
 	atomic_store_explicit(&slot->doing, outcome_doing(outcome, doing),
 			      memory_order_relaxed);
 	if (!error)
@@ -192,7 +196,7 @@ static void take_outcome(struct record_slot *slot,
 /* One that was left by longjmp ends late: its slot may be another handle's. */
 static bool is_its_own(const struct use *use)
 {
-	return use->slot && is_current(use->generation) &&
+	return use->slot && recording_is_still(use->generation) &&
 	       since(use->slot) == use->since;
 }
 

@@ -40,7 +40,8 @@ void uses_forget(void);
 enum use_work {
 	USE_NOTHING,
 	USE_INDEX, /* it may be out and is not in the index: add it once more */
-	USE_LEASE, /* its lease was another thread's, or this one released it */
+	USE_LEASE, /* its lease was another thread's, or this one released it;
+		      or this one has a lease of an unknown connection */
 };
 
 enum use_work uses_begin(struct use *use, const void *handle);
