@@ -14,7 +14,9 @@
  *	again		releases once more what was released last
  *	stray		releases what was never acquired
  *	thread		another thread acquires one, and ends
- *	query, begin, fail, send	what is done with the newest
+ *	query, begin, fail, send, listen	what is done with the newest
+ *	keep		another thread acquires one, and stays
+ *	ready		says so, and goes on when standard input has ended
  *	reconnect	the newest gets another connection
  *	design		the newest is meant to be kept
  *	child		the next steps are a child's, which this one waits for
@@ -234,6 +236,41 @@ static void send_query(void)
 	need(PQsendQuery(newest()->conn, "select 1"), "not sent");
 }
 
+static void listen_to(void)
+{
+	ask("listen orders");
+}
+
+static pthread_barrier_t kept;
+
+static void *take_and_stay(void *unused)
+{
+	(void)unused;
+	keep(pool_take(1, 1));
+	pthread_barrier_wait(&kept);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void keep_elsewhere(void)
+{
+	pthread_t other;
+
+	pthread_barrier_init(&kept, NULL, 2);
+	need(!pthread_create(&other, NULL, take_and_stay, NULL), "no thread");
+	pthread_barrier_wait(&kept);
+}
+
+static void be_ready(void)
+{
+	char byte;
+
+	need(write(STDOUT_FILENO, "ready\n", 6) == 6, "not ready");
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+}
+
 static void reconnect(void)
 {
 	PQfinish(newest()->conn);
@@ -287,6 +324,9 @@ static const struct step {
 	{ "begin", begin },
 	{ "fail", fail },
 	{ "send", send_query },
+	{ "listen", listen_to },
+	{ "keep", keep_elsewhere },
+	{ "ready", be_ready },
 	{ "reconnect", reconnect },
 	{ "design", mean_it },
 	{ "child", be_child },
