@@ -198,7 +198,7 @@ static void read_slot(const struct reading *r, uint32_t i,
 		r->t->end_ns > lease->from_ns ? r->t->end_ns : lease->from_ns;
 	lease->tid = slot->kind == HANDLE_LEASE && slot->used_by ? slot->used_by
 								 : slot->tid;
-	if (used.error_ns >= slot->acquired_ns)
+	if (used.error_ns + RECORD_ROUGH_NS >= slot->acquired_ns)
 		lease->error = used.error;
 	split(lease, since_began(r, used.used_ns), used.calls, used.doing);
 }

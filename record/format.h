@@ -323,6 +323,9 @@ struct record_slot {
 	uint32_t reserved;	      /* 0 */
 };
 
+/* A slot's used_ns and error_ns are by a rough clock: so much too early. */
+#define RECORD_ROUGH_NS UINT64_C(10000000)
+
 /* Holds of 2^(n-1) to 2^n microseconds are counted in hold_us[n]. */
 #define RECORD_HOLD_BUCKETS 48u
 

@@ -236,11 +236,31 @@ START_TEST(an_error_before_the_lease_is_none_of_its_own)
 	classes[make_slot(&made, &slot)] = CLASS_HELD;
 	slot = (struct record_slot){ .kind = HANDLE_CONNECTION,
 				     .state = SLOT_ESTABLISHED,
-				     .error_ns = 1005 * MS,
+				     .error_ns = 990 * MS,
 				     .error = record_sqlstate("40001") };
 	make_slot(&made, &slot);
 	ck_assert(read_at(0));
 	ck_assert_uint_eq(t.leases[0].error, 0);
+}
+END_TEST
+
+/* The clock of an error is a rough one. */
+START_TEST(an_error_that_seems_a_little_early_is_the_leases)
+{
+	struct record_slot slot = { .kind = HANDLE_LEASE,
+				    .state = SLOT_ESTABLISHED,
+				    .acquired_ns = 1010 * MS,
+				    .partner = 1 };
+
+	add_site();
+	classes[make_slot(&made, &slot)] = CLASS_HELD;
+	slot = (struct record_slot){ .kind = HANDLE_CONNECTION,
+				     .state = SLOT_ESTABLISHED,
+				     .error_ns = 1006 * MS,
+				     .error = record_sqlstate("40001") };
+	make_slot(&made, &slot);
+	ck_assert(read_at(0));
+	ck_assert_uint_eq(t.leases[0].error, record_sqlstate("40001"));
 }
 END_TEST
 
@@ -327,6 +347,7 @@ Suite *trace_suite(void)
 	tcase_add_test(test,
 		       what_a_lease_is_out_for_is_what_its_connection_does);
 	tcase_add_test(test, an_error_before_the_lease_is_none_of_its_own);
+	tcase_add_test(test, an_error_that_seems_a_little_early_is_the_leases);
 	tcase_add_test(test, errors_are_told_apart_by_what_leaked_after_them);
 	tcase_add_test(test, the_first_failure_is_kept_with_what_holders_did);
 	suite_add_tcase(suite, test);
