@@ -33,6 +33,8 @@ static void fill_keeper(struct report *r, struct places *places,
 	out->use.in_query = keeper->calls != 0;
 	out->use.sqlstate = judge_sqlstate(&r->arena, keeper->error);
 	out->use.idle_s = keeper->used_ns ? since(now, keeper->used_ns) : NAN;
+	if (out->use.idle_s > out->age_s)
+		out->use.idle_s = out->age_s;
 }
 
 /* A keeper of one exhaustion is none of another: so many are left. */

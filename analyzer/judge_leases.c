@@ -52,17 +52,22 @@ const char *judge_sqlstate(struct arena *arena, uint32_t error)
 	return arena_strdup(arena, text);
 }
 
-/* Of a connection; `now` is since its record began, or 0. */
+/*
+ * Of a connection; `now` is since its record began, or 0.  What was before the
+ * acquire is another's, or the same moment by a rougher clock.
+ */
 static void fill_use(struct arena *arena, const struct record_slot *slot,
-		     uint64_t now, struct report_use *use)
+		     uint64_t acquired_ns, uint64_t now, struct report_use *use)
 {
+	const uint64_t last =
+		slot->used_ns > acquired_ns ? slot->used_ns : acquired_ns;
+
 	judge_fill_doing(use, slot->doing);
 	use->in_query = slot->calls != 0;
 	use->sqlstate = judge_sqlstate(arena, slot->error);
 	if (!slot->used_ns || !now)
 		return;
-	use->idle_s =
-		now > slot->used_ns ? (double)(now - slot->used_ns) / 1e9 : 0;
+	use->idle_s = now > last ? (double)(now - last) / 1e9 : 0;
 }
 
 /* Nothing that is gone has it. */
@@ -84,12 +89,12 @@ void judge_fill_use(struct arena *arena, const struct classes *c,
 	struct record_slot connection;
 
 	if (slot->kind != HANDLE_LEASE) {
-		fill_use(arena, slot, now, &out->use);
+		fill_use(arena, slot, slot->acquired_ns, now, &out->use);
 		return;
 	}
 	out->held_by = owner(arena, c, slot);
 	if (!pools_partner(c->reader, number, slot, &connection))
 		return;
 	judge_fill_backend(arena, c->reader, &connection, out);
-	fill_use(arena, &connection, now, &out->use);
+	fill_use(arena, &connection, slot->acquired_ns, now, &out->use);
 }
