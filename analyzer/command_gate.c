@@ -17,6 +17,9 @@ int command_gate(struct gate *gate, const struct options *o,
 		err = thresholds_parse(thresholds,
 				       option_text(o, SETTING_VERDICT), arena,
 				       ret_error);
+	if (o->values[SETTING_HELD].given)
+		thresholds->held_s =
+			(double)option_duration_ms(o, SETTING_HELD) / 1e3;
 	gate->thresholds = thresholds;
 	if (err || !path)
 		return err;

@@ -288,6 +288,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 			   &verdicts);
 	}
 	judge_verdicts_tell(&verdicts, r);
+	judge_held(r, &places, e, pools, &verdicts.thresholds);
 	judge_findings(r, &places, e, gate);
 	add_sites(r, &places);
 	judge_pools(r, e, pools);

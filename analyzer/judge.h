@@ -107,6 +107,11 @@ void judge_verdicts_add(struct verdicts *v, struct report *report,
 			const uint8_t *found);
 void judge_verdicts_tell(struct verdicts *v, struct report *report);
 
+/* judge_held.c: what was kept too long; when all places are complete. */
+void judge_held(struct report *report, struct places *places,
+		const struct evidence *evidence, const struct pools *pools,
+		const struct thresholds *thresholds);
+
 /* judge_searches.c: what one process could not find out about its handles. */
 void judge_searches(struct report *report, const struct classes *classes);
 

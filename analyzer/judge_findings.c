@@ -78,12 +78,19 @@ static void add_finding(struct report *r, const struct gate *gate,
 	f->gates = gate_fails(gate, f->kind, f->class);
 	f->count = group->count;
 	f->in_pools = !f->gates && are_in_pools(group, class);
-	for (size_t i = 0; i < group->handle_count; i++)
+	for (size_t i = 0; i < group->handle_count; i++) {
 		f->thread_died += group->handles[i].thread_died;
+		f->returned += group->handles[i].returned;
+	}
 	f->function = acquired_by(place);
 	f->stack = place->stack;
 	f->fingerprint = naming_fingerprint(&r->arena, f->kind, &f->stack);
 	f->message = say(r, kind, f->count, f->function);
+	if (f->returned)
+		f->message = arena_printf(
+			&r->arena, "%s; %llu of %llu given back late",
+			f->message, (unsigned long long)f->returned,
+			(unsigned long long)f->count);
 	f->handles = group->handles;
 	f->handle_count = group->handle_count < REPORT_MAX_HANDLES
 				  ? group->handle_count

@@ -220,6 +220,12 @@ void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
 	place->open++;
 }
 
+void places_add_long(struct places *p, struct place *place,
+		     const struct report_handle *handle)
+{
+	add_handle(p, &place->groups[KIND_HELD_TOO_LONG][CLASSES], handle);
+}
+
 static struct place_misuse *
 misuse_at(struct places *p, struct place_group *group, struct place *where)
 {

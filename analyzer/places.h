@@ -69,6 +69,10 @@ void places_add_counts(struct places *p, const struct reader *reader,
 void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
 		       enum class_id class, const struct report_handle *handle);
 
+/* One that was out for too long, and may be still. */
+void places_add_long(struct places *p, struct place *place,
+		     const struct report_handle *handle);
+
 /*
  * A handle that was acquired at `place` and misused at `where`, and `more` that
  * nobody has kept.

@@ -69,6 +69,7 @@ struct report_handle {
 	const char *pool, *held_by;
 	bool thread_died;     /* it was the one that did, and acquired this */
 	bool pooled;	      /* a connection that a pool keeps */
+	bool returned;	      /* it was out so long, and is no more */
 	uint64_t acquired_at; /* nanoseconds since the epoch */
 	double age_s;	      /* when its process ended; NAN if unknown */
 	struct report_use use;
@@ -86,6 +87,7 @@ struct report_finding {
 	bool gates;
 	uint64_t count;
 	uint64_t thread_died;	 /* of them, by the thread that died */
+	uint64_t returned;	 /* of them, given back late */
 	const char *fingerprint; /* the same after a rebuild */
 	const char *message;	 /* one sentence: what happened */
 	const char *function;	 /* the function called to acquire */

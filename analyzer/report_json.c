@@ -38,6 +38,7 @@ static json_t *handle(struct json_writer *w, const struct report *report,
 	member_text(w, object, "held_by", h->held_by);
 	member_time(w, object, "acquired_at", h->acquired_at);
 	member_seconds(w, object, "age_s", h->age_s);
+	member_put(w, object, "returned", json_boolean(h->returned));
 	member_put(w, object, "thread_died", thread_died(report, h));
 	member_use(w, object, &h->use);
 	return object;

@@ -20,6 +20,7 @@ void thresholds_default(struct thresholds *t)
 {
 	for (int i = 0; i < THRESHOLDS; i++)
 		t->of[i] = rows[i].fallback;
+	t->held_s = 0;
 }
 
 static const char *known_names(struct arena *arena)

@@ -15,6 +15,7 @@ enum threshold_id {
 
 struct thresholds {
 	double of[THRESHOLDS];
+	double held_s; /* what --held says; 0: it is learnt */
 };
 
 /*

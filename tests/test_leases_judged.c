@@ -124,6 +124,8 @@ static void judge_it(const char *end)
 	site->longest_ns = counts.longest_ns;
 	site->failed = counts.failed;
 	site->waits = counts.waits;
+	for (size_t i = 0; i < RECORD_HOLD_BUCKETS; i++)
+		site->hold_us[i] = counts.hold_us[i];
 	site = make_element(&made, RECORD_SITES, connection.site);
 	site->acquired = connects;
 	make_save(&made, scratch_path("7-815-0.rec"));
@@ -164,6 +166,80 @@ static void ck_class(const char *class, const char *end)
 	ck_assert_str_eq(f->class, class);
 	ck_assert_uint_eq(f->count, pool.sums[POOL_ACQUIRES]);
 }
+
+/* held-too-long */
+
+/* Out from 20 s to 100 s. */
+START_TEST(a_lease_far_older_than_holds_of_its_place_is_kept_too_long)
+{
+	counts.hold_us[20] = 100; /* 1 s: a limit of 5 s */
+	counts.longest_ns = SECOND;
+	add();
+	judge_it("exit 0");
+	ck_assert_ptr_nonnull(finding("held-too-long"));
+	ck_assert_ptr_null(finding("held-too-long")->class);
+	ck_assert(!finding("held-too-long")->gates);
+	ck_assert_uint_eq(finding("held-too-long")->count, 1);
+	ck_assert_uint_eq(finding("held-too-long")->returned, 0);
+}
+END_TEST
+
+START_TEST(a_lease_no_older_than_others_is_not_kept_too_long)
+{
+	counts.hold_us[25] = 100; /* 33 s: a limit of 165 s */
+	counts.longest_ns = 33 * SECOND;
+	add();
+	judge_it("exit 0");
+	ck_assert_ptr_null(finding("held-too-long"));
+}
+END_TEST
+
+START_TEST(what_came_back_late_was_kept_too_long)
+{
+	struct record_hold hold = { .acquired_ns = 20 * SECOND,
+				    .held_ns = 61 * SECOND,
+				    .tid = 12 };
+
+	make_one(&made, RECORD_HOLDS, &hold);
+	hold.held_ns = 59 * SECOND; /* nothing is learnt: 60 s */
+	make_one(&made, RECORD_HOLDS, &hold);
+	judge_it("exit 0");
+	ck_assert_uint_eq(report.finding_count, 1);
+	ck_assert_uint_eq(finding("held-too-long")->count, 1);
+	ck_assert_uint_eq(finding("held-too-long")->returned, 1);
+	ck_assert(finding("held-too-long")->handles[0].returned);
+	ck_assert_str_eq(finding("held-too-long")->message,
+			 "1 handle kept too long; acquired by take; 1 of 1 "
+			 "given back late");
+}
+END_TEST
+
+START_TEST(the_user_says_how_long_is_too_long)
+{
+	struct thresholds thresholds;
+
+	thresholds_default(&thresholds);
+	thresholds.held_s = _i ? 79 : 81;
+	gate.thresholds = &thresholds;
+	counts.hold_us[20] = 100;
+	counts.longest_ns = SECOND;
+	add();
+	judge_it("exit 0");
+	ck_assert_int_eq(finding("held-too-long") != NULL, _i);
+}
+END_TEST
+
+START_TEST(what_leaked_is_not_kept_too_long)
+{
+	counts.hold_us[20] = 100;
+	counts.longest_ns = SECOND;
+	lease.flags = SLOT_OWNER_ENDED;
+	add();
+	judge_it("exit 0");
+	ck_assert_str_eq(finding("leaked-lease")->class, "lost");
+	ck_assert_ptr_null(finding("held-too-long"));
+}
+END_TEST
 
 /* held and undecided */
 
@@ -352,6 +428,7 @@ END_TEST
 START_TEST(only_those_that_are_out_longer_than_any_are_growing)
 {
 	counts.longest_ns = 85 * SECOND; /* the first is out for 90 */
+	counts.hold_us[27] = 100;
 	add_three();
 	judge_it("exit 0");
 	ck_assert_str_eq(report.findings[0].class, "growing");
@@ -570,6 +647,17 @@ Suite *leases_judged_suite(void)
 	tcase_add_test(test, with_evidence_it_counts_as_any_other);
 	tcase_add_test(test, a_lease_whose_pool_was_lost_still_counts);
 	tcase_add_test(test, no_search_is_missed_for_leases);
+	suite_add_tcase(suite, test);
+
+	test = tcase_create("held-too-long");
+	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_test(
+		test,
+		a_lease_far_older_than_holds_of_its_place_is_kept_too_long);
+	tcase_add_test(test, a_lease_no_older_than_others_is_not_kept_too_long);
+	tcase_add_test(test, what_came_back_late_was_kept_too_long);
+	tcase_add_loop_test(test, the_user_says_how_long_is_too_long, 0, 2);
+	tcase_add_test(test, what_leaked_is_not_kept_too_long);
 	suite_add_tcase(suite, test);
 	return suite;
 }

@@ -204,7 +204,7 @@ START_TEST(what_is_not_built_yet_is_refused_by_name)
 {
 	ck_refused(RUN("--sarif", "x", "prog"),
 		   "--sarif is not built yet in this version");
-	ck_refused(RUN("--held", "1s", "prog"), "--held is not built yet");
+	ck_refused(RUN("--junit", "x", "prog"), "--junit is not built yet");
 }
 END_TEST
 

@@ -121,7 +121,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"function file line module offset inlined language");
 	ck_keys("findings/0/handles/0",
 		"pid tid backend_pid host port dbname user pool held_by "
-		"acquired_at age_s thread_died "
+		"acquired_at age_s returned thread_died "
 		"idle_s in_query transaction last_error");
 	ck_keys("sites/0", "site stack acquired released open hold_s kind");
 	ck_keys("sites/1", "site stack acquired released open hold_s kind "

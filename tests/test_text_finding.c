@@ -40,10 +40,10 @@ END_TEST
 
 START_TEST(a_kind_without_words_goes_by_its_name)
 {
-	made.findings[0].kind = "held-too-long";
+	made.findings[0].kind = "no-timeout";
 	made.findings[0].class = NULL;
-	ck_assert(says("#1  1 x held-too-long\n"));
-	ck_assert(says("connleak: findings: 1 held-too-long, at 1 place"));
+	ck_assert(says("#1  1 x no-timeout\n"));
+	ck_assert(says("connleak: findings: 1 no-timeout, at 1 place"));
 }
 END_TEST
 
