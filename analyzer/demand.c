@@ -34,7 +34,7 @@
  *   But who gets nothing at once may ask again at once: behind a leak attempts
  *   count as many as there were elsewhere, and never more than threads.
  * - Behind a leak the closed formula takes all who are stuck for demand: where
- *   excess has much of the pool (`blocked`) it is not used; the time before
+ *   what the world lacks had much of the pool it is not used; the time before
  *   shows what these threads need.
  * - Workers that are fed by a queue look like threads that do not think once a
  *   backlog has formed: then closed says that all of them are needed, which is
@@ -88,6 +88,8 @@ static void find_cap(struct demand *d)
 	d->cap_ns = (uint64_t)(cap_s * 1e9);
 	if (d->cap_ns < RECORD_HOLD_NS)
 		d->cap_ns = RECORD_HOLD_NS;
+	for (size_t i = 0; i < d->trace->lease_count; i++)
+		d->longs += demand_is_long(d, &d->trace->leases[i]);
 }
 
 /* Who came once and never again (a thread for each request) takes no turns. */
@@ -213,6 +215,18 @@ static double most_at(const struct replay *r, const struct world *w, size_t i)
 	       (double)w->taken.buckets[i].least;
 }
 
+/*
+ * Whether those who wait do so because of what this world lacks.  Who waits
+ * behind long holds in a world that has them is its demand.
+ */
+static bool is_blocked(const struct replay *r, const struct world *w, size_t i)
+{
+	const double share = r->demand->thresholds->of[THRESHOLD_OTHERS];
+
+	return r->blocked[i] &&
+	       w->taken.buckets[i].mean > share * r->demand->capacity;
+}
+
 static double full_peak(const struct replay *r, const struct world *w, size_t i)
 {
 	const double most = most_at(r, w, i);
@@ -222,7 +236,7 @@ static double full_peak(const struct replay *r, const struct world *w, size_t i)
 	open = w->left.buckets[i].most +
 	       queueing_peak(open_load(r, i, &sum, seconds), looks(r));
 	open = capped(r, w, i, open);
-	if (r->blocked[i])
+	if (is_blocked(r, w, i))
 		return open < most ? open : most;
 	closed = w->left_apart.buckets[i].most +
 		 closed_peak(closed_load(r, w, &sum, seconds),

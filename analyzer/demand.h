@@ -40,7 +40,8 @@ struct demand {
 	double peak[DEMAND_WORLDS]; /* of the demand in each world */
 	double load; /* Erlang, at the busiest time, without leaks and holds */
 	double short_s;	  /* the mean of the short holds */
-	uint64_t cap_ns;  /* what is longer is a long hold */
+	uint64_t cap_ns;  /* what is longer is a long hold ... */
+	size_t longs;	  /* ... of which there are so many */
 	double threads;	  /* that take turns in asking; 0: they do not */
 	double dry_share; /* of the time in which the pool was full */
 	uint64_t dry_ns;  /* when it was so first; UINT64_MAX: never */

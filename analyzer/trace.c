@@ -165,7 +165,10 @@ static void split(struct trace_lease *lease, uint64_t used_ns, uint32_t calls,
 		lease->transaction_ns = lasts;
 }
 
-/* The queries of a lease are those of its connection. */
+/*
+ * The queries of a lease are those of its connection, which has no error when
+ * it is acquired.
+ */
 static void used_by(const struct reading *r, const struct record_slot *slot,
 		    struct record_slot *ret)
 {

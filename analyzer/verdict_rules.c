@@ -304,11 +304,14 @@ bool rule_size_anyway(const struct facts *f, struct cause *c)
 	cause_number(f, c, "hold_s", d->short_s);
 	c->text = arena_printf(
 		f->arena,
-		"%swith holds of %s, up to %.0f leases are wanted at once, "
+		"%s%s %s, up to %.0f leases are wanted at once, "
 		"and the pool has %u.  A pool of %.0f lets at most one "
 		"acquire in %.0f wait at the busiest time; %.0f never would%s",
 		f->leaks ? "leaks apart, " : "not a leak: ",
-		facts_time(f->arena, d->short_s), rest, d->capacity, size,
+		d->longs ? "even with no hold longer than" : "with holds of",
+		facts_time(f->arena,
+			   d->longs ? (double)d->cap_ns / 1e9 : d->short_s),
+		rest, d->capacity, size,
 		1 / rule_limit(f, THRESHOLD_ERLANG_WAITS), rest,
 		say_cap(f, size, allowed));
 	return true;
