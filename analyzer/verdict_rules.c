@@ -269,8 +269,8 @@ static const char *say_cap(const struct facts *f, double size, double allowed)
  * server has: the demand of the short holds alone, without any spike, is more
  * than there is.
  *
- *	D(-leaks, -holds, -spike) > M
- *	size = the least for which Erlang's C says that 5 % wait
+ *	D(-leaks, -holds, -spike) - M >= others * M
+ *	size > M, the least for which Erlang's C says that 5 % wait
  *
  * Pitfalls: what was *granted* never needs more than M; attempts do.  And in a
  * closed loop the attempts are slowed down by the pool itself (demand.c).
@@ -279,7 +279,11 @@ static const char *say_cap(const struct facts *f, double size, double allowed)
  */
 bool rule_size(const struct facts *f, struct cause *c)
 {
-	if (!f->dry || f->demand.peak[DEMAND_WORLDS - 1] <= f->demand.capacity)
+	const double lacking =
+		f->demand.peak[DEMAND_WORLDS - 1] - (double)f->demand.capacity;
+
+	if (!f->dry || lacking < rule_difference(f) ||
+	    advised(f) <= f->demand.capacity)
 		return false;
 	return rule_size_anyway(f, c);
 }

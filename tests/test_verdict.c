@@ -361,6 +361,17 @@ START_TEST(threads_that_need_two_need_a_pool_in_which_one_gets_both)
 }
 END_TEST
 
+/* There was a burst of 11, but the load without long holds is 1. */
+START_TEST(a_little_more_than_there_is_does_not_hide_long_holds)
+{
+	make_held(0.9, 0);
+	made_time(&t, 0.5, 0.51, 50, 10, 1);
+	find();
+	ck_assert_ptr_null(cause(CAUSE_POOL_TOO_SMALL));
+	ck_assert_ptr_nonnull(cause(CAUSE_SLOW_QUERY));
+}
+END_TEST
+
 /* hold-and-wait */
 
 START_TEST(who_waits_for_its_second_lease_waits_for_itself)
@@ -620,6 +631,8 @@ Suite *verdict_suite(void)
 	tcase_add_test(test, what_the_server_has_not_got_is_overload);
 	tcase_add_test(
 		test, threads_that_need_two_need_a_pool_in_which_one_gets_both);
+	tcase_add_test(test,
+		       a_little_more_than_there_is_does_not_hide_long_holds);
 	tcase_add_test(test, who_waits_for_its_second_lease_waits_for_itself);
 	tcase_add_test(test,
 		       a_pool_that_stands_still_and_nests_waits_for_itself);
