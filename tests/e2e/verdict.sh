@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Why a pool ran dry, told of real programs.
+unset CONNLEAK_FAIL_ON CONNLEAK_VERDICT
+export CONNLEAK_NO_SCAN=1 # it is about leases alone
+
+rules='acquire pool_take handle=return; release pool_give handle=arg1;
+	capacity pool_open value=arg1'
+
+# The causes, and a line of the text.
+check_verdict() { # STATUS LINE CAUSE ARG...
+	expect_status "$1" leak_run --hook "$rules" -- \
+		"$BUILD/tests/programs/dry_pool" "${@:4}"
+	expect_equal "$(jq -r '.verdict[].cause' report.json)" "$3" "the cause"
+	expect_line report.txt "^$2"
+}
+
+test_a_pool_for_many_threads_is_too_small() {
+	check_verdict 0 'pool_take ran dry: pool-too-small$' pool-too-small \
+		3 24 3 5
+	json report.json '.verdict[0].numbers.capacity' 3
+	json report.json '.verdict[0].numbers.advised > 6' true
+}
+
+test_a_release_that_errors_skip_is_a_leak() {
+	check_verdict 23 'pool_take ran dry: leak$' leak 12 12 20 2 leak
+	json report.json '.verdict[0].text |
+		test("leaked 12 of 12 times after 22012, 0 of")' true
+	json report.json '.verdict[0].numbers.leaked' 12
+}
+
+test_a_pool_that_nobody_waits_for_has_one_line() {
+	check_verdict 0 \
+		'nothing is wrong with pool_take: peak [1-5] of 12, no wait' \
+		nothing 12 5 20 2
+}
+
+test_a_threshold_that_is_unknown_is_refused() {
+	export CONNLEAK_VERDICT=spyke=3
+	expect_status 125 "$CONNLEAK" run true 2>err
+	expect_line err "CONNLEAK_VERDICT does not know 'spyke'"
+}
