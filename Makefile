@@ -56,7 +56,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .PHONY: all tests demo check install uninstall clean help setup setup-clients
 .PHONY: check-unit check-e2e check-headers check-layers check-exports
-.PHONY: check-scripts check-docs soak
+.PHONY: check-scripts check-docs soak bench
 .DELETE_ON_ERROR:
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
@@ -207,6 +207,19 @@ check-unit: $(TESTS) ## unit tests; CK_RUN_SUITE=tracker for one suite
 check-e2e: all $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) $(TELLER) ## end-to-end tests, real PostgreSQL; E2E=regex for some
 	$(call say,TEST,e2e)
 	$(Q)BUILD=$(BUILD) tests/run.sh '$(E2E)'
+
+# What a user pays; CI has other things to do meanwhile.
+bench: $(SHIM) $(BUILD)/tests/bench/hooked ## what a hooked call costs, and may cost
+	$(call say,BENCH,hooked)
+	$(Q)rm -rf $(BUILD)/tests/bench/records; mkdir $(BUILD)/tests/bench/records
+	$(Q)CONNLEAK_DIR=$(abspath $(BUILD)/tests/bench/records) LD_PRELOAD=$(abspath $(SHIM)) \
+	  CONNLEAK_HOOK='acquire hold@main handle=return;acquire hooked@main handle=return' \
+	  $(BUILD)/tests/bench/hooked
+
+$(BUILD)/tests/bench/hooked: tests/bench/hooked.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -g -O2 $(WARNINGS) -o $@ $<
 
 # What is rare shows after many tries; CI does not run this.
 soak: all tests ## an hour of repetition: fuzzing, then every test 20 times

@@ -144,16 +144,17 @@ static void drop_left(struct around_thread *thread, const char *frame)
 		drop_last(thread);
 }
 
-void around_notice_left(void)
+/* What is called inside of a call has its frame below the stub's. */
+void around_notice_left(const void *frame)
 {
-	const char *here = __builtin_frame_address(0);
 	struct around_thread *thread = around_thread();
 	struct guard guard;
 
-	if (!thread->count || thread->call[thread->count - 1].frame > here)
+	if (!thread->count ||
+	    thread->call[thread->count - 1].frame > (const char *)frame)
 		return;
 	guard_enter(&guard);
-	drop_left(thread, here);
+	drop_left(thread, frame);
 	guard_leave(&guard);
 }
 

@@ -43,8 +43,11 @@ struct around {
 extern const struct stub_around around_calls
 	__attribute__((visibility("hidden")));
 
-/* Ends what a longjmp has left of this thread's calls.  Outside a guard. */
-void around_notice_left(void);
+/*
+ * Another call of the program, with this frame address: ends what a longjmp has
+ * left of this thread's.  Outside a guard.
+ */
+void around_notice_left(const void *frame);
 
 /* --- between around_fast.c and around.c ----------------------------------- */
 

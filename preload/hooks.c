@@ -9,6 +9,7 @@
  */
 #include "preload/hooks.h"
 
+#include "preload/around.h"
 #include <time.h>
 
 #include "preload/caller.h"
@@ -84,6 +85,8 @@ static bool call_begins(struct call *call, const struct libpq *copy,
 {
 	const bool ready = lifecycle_ready();
 
+	if (ready)
+		around_notice_left(frame);
 	call->began_ns = now();
 	if (!find_real(call, copy, function, caller))
 		return false;

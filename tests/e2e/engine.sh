@@ -303,6 +303,35 @@ release drop_all handle=arg1:int' ./wrapped
 		'releasing drop 13 of 0' 'releasing drop 6 of 0'
 }
 
+# Nothing tells when; but what the program does next is not inside of it.
+test_a_call_that_a_longjmp_has_left_is_over_when_libpq_is_called() {
+	cat >jump.c <<-'END'
+		#include <fcntl.h>
+		#include <libpq-fe.h>
+		#include <setjmp.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		static jmp_buf back;
+		__attribute__((noipa)) int take(void) { longjmp(back, 1); }
+		int main(void)
+		{
+			PGconn *conn;
+			if (!setjmp(back))
+				take();
+			conn = PQconnectdb("");
+			if (write(open(getenv("TOLD"), O_WRONLY | O_APPEND),
+				  "connected\n", 10) != 10)
+				return 1;
+			PQfinish(conn);
+			return 0;
+		}
+	END
+	# shellcheck disable=SC2046
+	compile -O2 $(pkg-config --cflags libpq) -o jump jump.c -lpq
+	tell_run 'acquire take handle=return' ./jump
+	expect_told 'try take' 'exception take' 'connected'
+}
+
 # --- C++ -----------------------------------------------------------------------
 
 make_shop() {
