@@ -28,6 +28,8 @@ struct known_rule {
 	/* Of known_rules.c: */
 	uint32_t reserved; /* a user's: the number of its first outcome */
 	bool matched;	   /* that has an object */
+	/* Of matches.c: the next one that means the same object. */
+	struct known_rule *next;
 };
 
 struct outcome {

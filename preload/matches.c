@@ -14,7 +14,8 @@ struct search {
 	struct matches *matches;
 	const struct object *object;
 	bool is_program;
-	bool by_users; /* one of them is a user's */
+	bool by_users;		    /* one of them is a user's */
+	struct known_rule *meaning; /* the first of them */
 	const char *base;
 };
 
@@ -97,8 +98,7 @@ static bool is_as_good(const struct rule *rule, const char *copy)
 static void compare(const struct search *search, struct known_rule *rule,
 		    const char *name, struct match *match)
 {
-	if (rule->why || !may_be(rule, name) ||
-	    !rule_in(&rule->rule, search->base, search->is_program))
+	if (!may_be(rule, name))
 		return;
 	match->rule = rule;
 	match->copy = rule_names_copy(&rule->rule, name);
@@ -119,8 +119,8 @@ static void look_at_export(const char *name, void *address, size_t size,
 		.name = name,
 	};
 
-	for (size_t i = 0; i < known_rules_count(); i++)
-		compare(search, known_rules_at(i), name, &match);
+	for (struct known_rule *r = search->meaning; r; r = r->next)
+		compare(search, r, name, &match);
 }
 
 static void look_at_symbol(const struct linked_symbol *symbol, void *data)
@@ -131,10 +131,9 @@ static void look_at_symbol(const struct linked_symbol *symbol, void *data)
 		.size = symbol->size,
 	};
 
-	for (size_t i = 0; i < known_rules_count(); i++)
-		if (!known_rules_at(i)->built_in)
-			compare(search, known_rules_at(i), symbol->name,
-				&match);
+	for (struct known_rule *r = search->meaning; r; r = r->next)
+		if (!r->built_in)
+			compare(search, r, symbol->name, &match);
 }
 
 static void read_file(struct search *search)
@@ -149,21 +148,23 @@ static void read_file(struct search *search)
 	close(fd);
 }
 
-/* Whether any rule means it; most objects end here. */
+/* Those that mean it, in their order; for most objects there are none. */
 static bool is_meant(struct search *search)
 {
-	bool meant = false;
+	struct known_rule **link = &search->meaning;
 
 	for (size_t i = 0; i < known_rules_count(); i++) {
-		const struct known_rule *rule = known_rules_at(i);
+		struct known_rule *rule = known_rules_at(i);
 
 		if (rule->why ||
 		    !rule_in(&rule->rule, search->base, search->is_program))
 			continue;
-		meant = true;
 		search->by_users |= !rule->built_in;
+		*link = rule;
+		link = &rule->next;
 	}
-	return meant;
+	*link = NULL;
+	return search->meaning;
 }
 
 void matches_find(struct matches *matches, const struct object *object)

@@ -11,22 +11,25 @@
 #include <stdio.h>
 #include <time.h>
 
-#define APART  __attribute__((noipa)) /* nor taken for one function */
+#define APART  __attribute__((noinline))
 #define CALLS  10000
 #define ROUNDS 3000
 #define LIMIT  12.0 /* ns */
 
-/* As long as a small function of a pool, and not to be known by its callers. */
-#define BODY                                                                  \
-	{                                                                     \
-		__asm__ volatile("nopl 0(%%rax)\n" : "+r"(number)::"memory"); \
-		return number + 1;                                            \
-	}
+/* As long as a small function of a pool; not one function, nor to be known. */
+static APART long bare(long number)
+{
+	__asm__ volatile("nopl 0(%%rax)" : "+r"(number)::"memory");
+	return number + 1;
+}
 
-static APART long bare(long number) BODY static APART
-	long hooked(long number) BODY
+static APART long hooked(long number)
+{
+	__asm__ volatile("nopl 8(%%rax)" : "+r"(number)::"memory");
+	return number + 1;
+}
 
-	static double now(void)
+static double now(void)
 {
 	struct timespec at;
 
