@@ -227,8 +227,7 @@ static int prepare_environment(struct run *run, struct arena *arena,
 		option_text(&run->options, SETTING_SCAN_TIME);
 	run->environment.no_scan =
 		option_switch(&run->options, SETTING_NO_SCAN);
-	run->environment.hook = run->rules.hook;
-	run->environment.hooks = run->rules.hooks;
+	run->environment.rules = run->rules.text;
 	return environment_prepare(&run->environment, arena, shim,
 				   &run->program, ret_error);
 }

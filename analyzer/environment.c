@@ -129,7 +129,7 @@ bool environment_set(const struct environment *e)
 	       (!e->signal || !setenv("CONNLEAK_SIGNAL", e->signal, 1)) &&
 	       !setenv("CONNLEAK_SCAN_TIME", e->scan_time, 1) &&
 	       !setenv("CONNLEAK_NO_SCAN", e->no_scan ? "1" : "0", 1) &&
-	       (!e->hook || !setenv("CONNLEAK_HOOK", e->hook, 1)) &&
-	       (!e->hooks || !setenv("CONNLEAK_HOOKS", e->hooks, 1)) &&
+	       (!e->rules || (!setenv("CONNLEAK_HOOK", e->rules, 1) &&
+			      !unsetenv("CONNLEAK_HOOKS"))) &&
 	       (!e->static_libpq || !setenv("CONNLEAK_STATIC_LIBPQ", "1", 1));
 }

@@ -26,8 +26,7 @@ struct environment {
 	bool static_libpq;   /* to be hooked */
 	const char *scan_time; /* of the search at the end, the same */
 	bool no_scan;
-	const char *hook;  /* pool rules; or NULL */
-	const char *hooks; /* a file of them; or NULL */
+	const char *rules; /* all pool rules of the user; or NULL */
 };
 
 /*

@@ -55,11 +55,15 @@ static struct told *find_or_add(struct outcomes *o, const struct told *like)
 	return &o->list[o->count++];
 }
 
-/* Whether it matched in any process is asked without its module. */
+/*
+ * Whether it matched in any process is asked without its module.  One that does
+ * not hold at all was looked for nowhere.
+ */
 static void add_user(struct outcomes *o, const struct told *rule)
 {
 	const struct told any = { .text = rule->text, .exe = rule->exe };
-	struct told *told = find_or_add(o, &any);
+	const bool holds = !rule->why || rule->module;
+	struct told *told = holds ? find_or_add(o, &any) : NULL;
 
 	if (told) {
 		told->matched |= rule->module != NULL;

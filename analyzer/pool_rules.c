@@ -18,6 +18,7 @@ struct reading {
 	bool has_lines;	    /* origin is a file: the line is told */
 	const char **own;   /* the shim's functions, ended by NULL */
 	unsigned counts[RULE_CAPACITY + 1]; /* of each verb */
+	FILE *out;			    /* all rules, for the shim */
 	const char **ret_error;
 };
 
@@ -58,6 +59,8 @@ static int read_line(struct reading *r, unsigned number, struct rule_text line)
 	for (size_t i = 0; r->own[i]; i++)
 		if (rule_names(&rule, r->own[i]))
 			return refuse(r, number, rule.function, RULE_ON_OWN);
+	fprintf(r->out, "%s%.*s", ftell(r->out) ? ";" : "",
+		(int)rule.line.length, rule.line.at);
 	r->counts[rule.verb]++;
 	return 0;
 }
@@ -106,18 +109,6 @@ static int read_file(struct reading *r)
 	return read_lines(r, (struct rule_text){ bytes, length }, "\n");
 }
 
-/* The program may begin elsewhere, and go on elsewhere. */
-static int find_file(struct pool_rules *rules, const struct reading *r)
-{
-	char *real = realpath(r->origin, NULL);
-
-	if (!real)
-		return cannot_read(r, strerror(errno));
-	rules->hooks = arena_strdup(r->arena, real);
-	free(real);
-	return 0;
-}
-
 /* Where one half is missing, everything would be called leaked, or nothing. */
 static const char *find_warning(const struct reading *r)
 {
@@ -136,6 +127,24 @@ static const char *find_warning(const struct reading *r)
 	return NULL;
 }
 
+static int read_all(struct reading *r, const char *hook, const char *hooks)
+{
+	int err = 0;
+
+	if (hook) {
+		r->origin = hook == getenv("CONNLEAK_HOOK") ? "CONNLEAK_HOOK"
+							    : "--hook";
+		err = read_lines(r, (struct rule_text){ hook, strlen(hook) },
+				 "\n;");
+	}
+	if (!err && hooks) {
+		r->origin = hooks;
+		r->has_lines = true;
+		err = read_file(r);
+	}
+	return err;
+}
+
 int pool_rules_read(struct pool_rules *rules, const struct options *options,
 		    const char *shim, struct arena *arena,
 		    const char **ret_error)
@@ -143,25 +152,23 @@ int pool_rules_read(struct pool_rules *rules, const struct options *options,
 	struct reading r = { .arena = arena, .ret_error = ret_error };
 	const char *hook = option_text(options, SETTING_HOOK);
 	const char *hooks = option_text(options, SETTING_HOOKS);
-	const char *variable = getenv("CONNLEAK_HOOK");
-	int err = 0;
+	char *text = NULL;
+	size_t size = 0;
+	int err;
 
-	*rules = (struct pool_rules){ .hook = hook };
+	*rules = (struct pool_rules){ .text = NULL };
 	if (!hook && !hooks)
 		return 0;
 	r.own = elf_file_functions(arena, shim);
-	if (hook) {
-		r.origin = hook == variable ? "CONNLEAK_HOOK" : "--hook";
-		err = read_lines(&r, (struct rule_text){ hook, strlen(hook) },
-				 "\n;");
+	r.out = open_memstream(&text, &size);
+	if (!r.out) {
+		*ret_error = "there is no memory for the pool rules";
+		return -ENOMEM;
 	}
-	if (!err && hooks) {
-		r.origin = hooks;
-		r.has_lines = true;
-		err = find_file(rules, &r);
-	}
-	if (!err && hooks)
-		err = read_file(&r);
+	err = read_all(&r, hook, hooks);
+	fclose(r.out);
+	rules->text = arena_strdup(arena, text);
 	rules->warning = find_warning(&r);
+	free(text);
 	return err;
 }

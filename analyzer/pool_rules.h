@@ -3,7 +3,8 @@
  * pool_rules - the user's pool rules, read before anything runs
  *
  * The shim reads them again, in the program, where nobody could be told what
- * is wrong with them.
+ * is wrong with them, and where their file may be gone, or out of reach for a
+ * process with other rights or another root: it is given the rules themselves.
  */
 #ifndef ANALYZER_POOL_RULES_H
 #define ANALYZER_POOL_RULES_H
@@ -13,8 +14,7 @@
 #include "analyzer/options.h"
 
 struct pool_rules {
-	const char *hook;  /* what the shim shall read; NULL if nothing */
-	const char *hooks; /* the file's absolute path; NULL if there is none */
+	const char *text;    /* all of them, for CONNLEAK_HOOK; NULL: none */
 	const char *warning; /* a line; NULL if nothing is odd */
 };
 

@@ -179,6 +179,9 @@ static bool parse_library(struct line *line, struct rule_text library)
 	if (!library.length)
 		return wrong(line, library,
 			     "a library's name is missing behind the @");
+	if (find(library, ';') < library.length)
+		return wrong(line, library,
+			     "a ; divides rules and is in no library's name");
 	if (find(library, '/') < library.length)
 		return wrong(line, library,
 			     "a library is named without its folder, as in "

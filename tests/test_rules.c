@@ -151,6 +151,7 @@ static const struct {
 	{ "acquire \"a\"b handle=return", "b", "blank" },
 	{ "acquire a@ handle=return", "", "missing behind the @" },
 	{ "acquire a@/lib/b.so handle=return", "/lib/b.so", "folder" },
+	{ "acquire a@b;c handle=return", "b;c", "divides" },
 	{ "acquire a@@V1 handle=return", "@V1", "one @" },
 	{ "acquire a-b handle=return", "a-b", "function's name" },
 	{ "acquire a\x01 handle=return", "", "no text" },

@@ -104,6 +104,18 @@ START_TEST(a_users_rule_that_matched_nothing_is_a_note)
 }
 END_TEST
 
+START_TEST(a_rule_that_does_not_hold_is_said_once)
+{
+	start_record(7, APP);
+	add_rule("aquire dbh_take", "", NULL, "it is none", 0);
+	save_record("7-815-0.rec");
+	judge_scratch();
+	ck_assert_uint_eq(report.note_count, 1);
+	ck_assert_str_eq(report.notes[0].why,
+			 "rule `aquire dbh_take`: it is none");
+}
+END_TEST
+
 START_TEST(one_that_matched_anywhere_is_none)
 {
 	start_record(7, APP);
@@ -246,6 +258,7 @@ Suite *rules_judged_suite(void)
 
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, a_users_rule_that_matched_nothing_is_a_note);
+	tcase_add_test(test, a_rule_that_does_not_hold_is_said_once);
 	tcase_add_test(test, one_that_matched_anywhere_is_none);
 	tcase_add_test(test, one_that_matched_nowhere_is_told_once);
 	tcase_add_test(test, one_that_was_refused_says_why_and_where);

@@ -149,16 +149,20 @@ static int check(const char *hook, const char *file)
 	return pool_rules_read(&checked, &options, NULL, &arena, &error);
 }
 
-START_TEST(what_the_shim_shall_read_is_an_absolute_path)
+START_TEST(what_the_shim_shall_read_is_the_rules_themselves)
 {
-	scratch_write("rules", "acquire a handle=return\n"
-			       "release b handle=arg1\n");
-	ck_assert_int_eq(chdir(scratch), 0);
-	ck_assert_int_eq(check("capacity c value=arg1", "rules"), 0);
-	ck_assert_str_eq(checked.hook, "capacity c value=arg1");
-	ck_assert_str_eq(checked.hooks, scratch_path("rules"));
+	scratch_write("rules", "# of a pool; of mine\n"
+			       "acquire a handle=return # that\n\n"
+			       "  release b handle=arg1\n");
+	ck_assert_int_eq(check("capacity c value=arg1;", scratch_path("rules")),
+			 0);
+	ck_assert_str_eq(checked.text,
+			 "capacity c value=arg1;acquire a handle=return;"
+			 "release b handle=arg1");
 	ck_assert_ptr_null(checked.warning);
-	ck_assert_int_eq(chdir("/"), 0);
+	read_both(checked.text, "");
+	ck_assert_uint_eq(count, 3);
+	ck_assert(is_line(2, "release b handle=arg1"));
 }
 END_TEST
 
@@ -218,7 +222,7 @@ static void add_pool_rules(Suite *suite)
 	TCase *test = tcase_create("in the launcher");
 
 	tcase_add_checked_fixture(test, begin, end);
-	tcase_add_test(test, what_the_shim_shall_read_is_an_absolute_path);
+	tcase_add_test(test, what_the_shim_shall_read_is_the_rules_themselves);
 	tcase_add_test(test, an_error_names_the_line_or_the_option);
 	tcase_add_test(test, a_terminal_is_not_written_to_by_a_rule);
 	tcase_add_test(test, one_half_of_a_pool_is_odd);

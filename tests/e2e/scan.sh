@@ -231,3 +231,10 @@ test_help_says_what_it_writes() {
 	"$CONNLEAK" help >out
 	expect_line out 'connleak scan'
 }
+
+test_rules_hold_where_their_file_is_gone() {
+	"$CONNLEAK" scan "$BUILD/samples/leak_in_pool" >pool.rules
+	expect_status 23 leak_run --hooks pool.rules \
+		sh -c "rm pool.rules; $BUILD/samples/leak_in_pool" >out
+	json report.json '[.findings[] | .kind, .count]' '["leaked-lease",4]'
+}
