@@ -87,7 +87,7 @@ static bool call_begins(struct call *call, const struct libpq *copy,
 
 	if (ready)
 		around_notice_left(frame);
-	call->began_ns = now();
+	call->began_ns = queries[function] ? 0 : now();
 	if (!find_real(call, copy, function, caller))
 		return false;
 	call->program =

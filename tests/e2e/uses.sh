@@ -4,6 +4,9 @@
 # What calls on a connection come to, as libpq tells; and what is wrong to do
 # with one.
 
+# shellcheck source=tests/parts.sh
+. "$ROOT/tests/parts.sh"
+
 # A line per way of tests/programs/states: the way, and what slots prints then.
 ways() {
 	cat <<-END
@@ -149,8 +152,8 @@ told() { # WAY [[KIND,COUNT,[[FUNCTION,COUNT,FUNCTION]...]]...]
 }
 
 check_misuses() { # [...]
-	json report.json '.findings | map([.kind, .count, (.misused_at |
-		map([.function, .count, .site.function]))])' "$1"
+	json report.json '.findings | sort_by(.kind) | map([.kind, .count,
+		(.misused_at | map([.function, .count, .site.function]))])' "$1"
 	json report.json '[.pools[].acquires] | add > 0' true
 }
 
@@ -160,7 +163,8 @@ test_a_connection_that_is_finished_while_it_is_leased() {
 	local way
 	for way in told ruled; do
 		"$way" finish_leased "[[\"leaked-lease\",1,[]],$WHILE_LEASED]"
-		json report.json '.findings[0].site.function' take_one
+		json report.json '[.findings[].site.function] | unique' \
+			'["take_one"]'
 		expect_status 23 "$CONNLEAK" report --quiet run
 	done
 }
@@ -191,4 +195,50 @@ test_a_connection_that_has_a_lease_again_or_is_the_pools() {
 # Nobody knows when a release is over that the program tells of itself.
 test_what_follows_a_release_that_was_told_may_be_part_of_it() {
 	told use_returned '[]'
+}
+
+# Of a thousand calls, by a count that no clock and no neighbour changes.
+instructions() { # FUNCTION [LIBRARY]
+	LD_PRELOAD=${2-} valgrind --tool=callgrind \
+		--callgrind-out-file=/dev/null --toggle-collect="$1" \
+		./calls 2>&1 |
+		sed -n 's/.*Collected : //p'
+}
+
+more_instructions() { # FUNCTION
+	echo $((($(instructions "$1" "$BUILD/libconnleak.so") -
+		$(instructions "$1")) / 1000))
+}
+
+test_a_use_costs_few_instructions() {
+	needs /usr/bin/valgrind valgrind
+	mkdir records
+	export CONNLEAK_DIR=$PWD/records
+	compile -o calls -x c - -lpq <<-'END'
+		#include <libpq-fe.h>
+		PGconn *conn;
+		__attribute__((noinline)) void get_results(void)
+		{
+			for (int i = 0; i < 1000; i++)
+				PQclear(PQgetResult(conn));
+		}
+		__attribute__((noinline)) void run_queries(void)
+		{
+			for (int i = 0; i < 1000; i++)
+				PQclear(PQexec(conn, "select 1"));
+		}
+		int main(void)
+		{
+			conn = PQconnectdb("");
+			get_results();
+			run_queries();
+			PQfinish(conn);
+		}
+	END
+	local get exec
+	get=$(more_instructions get_results)
+	exec=$(more_instructions run_queries)
+	tell "PQgetResult: $get instructions more; PQexec: $exec"
+	((get > 100 && get < 600 && exec > get && exec < 1300)) ||
+		fail "PQgetResult: $get instructions more; PQexec: $exec"
 }
