@@ -91,3 +91,8 @@ expect_exhaustion() { # POOL REASON KEEPERS
 	json report.json "[.exhaustions[] | select(.pool == \"$1\") |
 		.reason, (.keepers | length)]" "[\"$2\",$3]"
 }
+
+# The first of the reasons why it ran dry.
+expect_cause() { # CAUSE
+	json report.json '.verdict[0].cause' "$1"
+}

@@ -20,6 +20,7 @@ test_apr_lease_that_an_error_path_forgets_is_found() {
 	expect_leases post post lost 3
 	expect_pools 'apr_reslist_acquire, 4, 4, 2, 0/1/0'
 	expect_exhaustion apr_reslist_acquire error 4
+	expect_cause leak
 	expect_misuse ''
 }
 

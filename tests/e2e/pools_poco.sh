@@ -18,6 +18,7 @@ test_poco_session_that_somebody_keeps_is_found() {
 	expect_leases order::order order lost 3
 	expect_pools 'Poco::Data::SessionPool::get, 4, 4, 0, 0/0/1'
 	expect_exhaustion Poco::Data::SessionPool::get exception 4
+	expect_cause leak
 	expect_misuse ''
 }
 

@@ -25,6 +25,7 @@ test_soci_lease_left_by_an_exception_is_found() {
 	compile_soci
 	check_pool 0 5 "$program" leak
 	expect_leases restaurant::seat seat lost 3
+	expect_cause leak
 	expect_soci 16 13
 }
 
@@ -32,6 +33,7 @@ test_soci_pool_that_gets_all_back_is_clean() {
 	compile_soci
 	check_pool 0 0 "$program" clean
 	expect_leases
+	expect_cause hold-and-wait # of the one who looks how many there are
 	expect_soci 19 19
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zdb clean|leak|die - seats are booked through a pool of libzdb
+ * zdb clean|leak|stop|die - seats are booked through a pool of libzdb
  *
  * A booking that SQL refuses is left by a longjmp to its CATCH, which forgets
  * the connection: once in main, once in each of two threads that have ended.
  * Then the last one is out, the pool says NULL at once, and a thread tries
- * until it is given one.  `die` is killed while main has another one.
+ * until it is given one.  `stop` leaks, too, and closes the pool in the end.
+ * `die` is killed while main has another one.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -120,7 +121,7 @@ int main(int argc, char **argv)
 		ConnectionPool_getConnection(pool); /* at: die */
 		raise(SIGKILL);
 	}
-	if (tidy) {
+	if (tidy || strcmp(argv[1], "stop") == 0) {
 		ConnectionPool_stop(pool);
 		ConnectionPool_free(&pool);
 	}
