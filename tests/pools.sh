@@ -73,12 +73,13 @@ expect_totals() { # ACQUIRES RELEASES PEAK
 		.peak_leases] | join(" ")' "$1 $2 $(($1 - $2)) $3"
 }
 
-# Each pool, by name: NAME, CAPACITY, most in use, waits (at least: a busy machine
-# makes more), and acquires in vain by nothing/error/exception.
+# Each pool, by name, and the one that was larger first: its name, capacity, most
+# in use, waits (at least: a busy machine makes more), and acquires in vain by
+# nothing/error/exception.
 expect_pools() { # ["NAME, CAPACITY, PEAK, WAITS, FAILED"]...
 	local wanted
 	wanted=$(jq -cn '$ARGS.positional | map(split(", "))' --args "$@")
-	json report.json ".pools | sort_by(.name) |
+	json report.json ".pools | sort_by(.name, -.peak_used) |
 		[., $wanted] | transpose | map(.[1] as \$wanted | .[0] |
 			[.name, .capacity, .peak_used,
 			 ([.waits, (\$wanted[3] // 0 | tonumber)] | min),
