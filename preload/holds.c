@@ -25,11 +25,10 @@ void holds_add(struct writer *record, const struct record_slot *slot,
 	struct record_hold *hold;
 	uint32_t number;
 
-	if (now - slot->acquired_ns < RECORD_HOLD_NS)
+	if (now - slot->acquired_ns < RECORD_HOLD_NS ||
+	    holds.count == RECORD_HOLD_MAX)
 		return;
-	number = holds.count < RECORD_HOLD_MAX
-			 ? writer_reserve(record, RECORD_HOLDS, 1)
-			 : RECORD_NONE;
+	number = writer_reserve(record, RECORD_HOLDS, 1);
 	if (number == RECORD_NONE) {
 		recording_lost(record, LOSS_HOLD);
 		return;

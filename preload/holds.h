@@ -10,7 +10,10 @@
 
 #include "record/writer.h"
 
-/* A lease is released, which its slot still has; `error` as below. */
+/*
+ * A lease is released, which its slot still has; `error` as below.  So many are
+ * enough to say what long holds are like: later ones are no loss.
+ */
 void holds_add(struct writer *record, const struct record_slot *slot,
 	       uint64_t now, uint32_t error);
 

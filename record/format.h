@@ -446,7 +446,7 @@ struct record_bucket {
 
 /* A lease that was out for long, and is no longer.  Written once. */
 #define RECORD_HOLD_NS	UINT64_C(250000000)
-#define RECORD_HOLD_MAX 8192u /* so many are kept */
+#define RECORD_HOLD_MAX 8192u /* so many are kept: no loss */
 
 struct record_hold {
 	uint32_t pool;
