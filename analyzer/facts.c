@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define MOST_SITES 256u /* told apart */
+
 static bool is_out(const struct trace_lease *lease, uint64_t at_ns)
 {
 	return lease->from_ns <= at_ns && at_ns <= lease->to_ns;
@@ -139,6 +141,8 @@ struct fact_site *facts_sites(const struct facts *f, enum fact_kind what,
 			continue;
 		for (n = 0; n < count && sites[n].site != lease->site; n++)
 			;
+		if (n == MOST_SITES)
+			continue;
 		if (n == count) {
 			sites = arena_grow(f->arena, sites, count,
 					   sizeof(*sites));

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define MANY 400.0 /* from here on e^-load is no number to begin with */
+#define MOST 1e4   /* no pool is for more than that */
 
 double queueing_peak(double load, double looks)
 {
@@ -42,7 +43,7 @@ unsigned queueing_size(double load, double waits)
 	const double most = load + 10 * sqrt(load) + 10;
 	unsigned size = load > 1 ? (unsigned)load : 1;
 
-	if (!(load < 1e6))
+	if (!(load < MOST))
 		return 0;
 	while (size < most && wait_share(load, size) > waits)
 		size++;

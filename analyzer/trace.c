@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What no honest record has more of; a damaged one shall not take hours. */
+#define MOST_NS	     (UINT64_C(1) << 60) /* 36 years */
+#define MOST_ERRORS  4096u
+#define MOST_KEEPERS 4096u
+
 struct reading {
 	struct trace *t;
 	struct arena *arena;
@@ -16,7 +21,10 @@ struct reading {
 /* Of a time in the record, which may be damaged. */
 static uint64_t since_began(const struct reading *r, uint64_t ns)
 {
-	return ns > r->pool.began_ns ? ns - r->pool.began_ns : 0;
+	const uint64_t since =
+		ns > r->pool.began_ns ? ns - r->pool.began_ns : 0;
+
+	return since < MOST_NS ? since : MOST_NS;
 }
 
 static void read_bucket(const struct reading *r, uint32_t i,
@@ -65,7 +73,9 @@ static void read_series(const struct reading *r, uint64_t now_ns)
 {
 	struct trace *t = r->t;
 
-	t->bucket_ns = r->pool.bucket_ns ? r->pool.bucket_ns : RECORD_BUCKET_NS;
+	t->bucket_ns = r->pool.bucket_ns;
+	if (!t->bucket_ns || t->bucket_ns > MOST_NS / RECORD_BUCKETS)
+		t->bucket_ns = RECORD_BUCKET_NS;
 	t->end_ns = since_began(
 		r, now_ns > r->pool.changed_ns ? now_ns : r->pool.changed_ns);
 	t->buckets = arena_array(r->arena, RECORD_BUCKETS, sizeof(*t->buckets));
@@ -114,6 +124,14 @@ static struct trace_lease *add_lease(const struct reading *r)
 	return &t->leases[t->lease_count++];
 }
 
+/* Not after the end, nor before it began. */
+static uint64_t until(const struct reading *r, uint64_t from_ns, uint64_t to_ns)
+{
+	const uint64_t end_ns = to_ns < r->t->end_ns ? to_ns : r->t->end_ns;
+
+	return end_ns > from_ns ? end_ns : from_ns;
+}
+
 static void read_holds(const struct reading *r)
 {
 	struct record_hold hold;
@@ -126,7 +144,8 @@ static void read_holds(const struct reading *r)
 		lease = add_lease(r);
 		lease->site = hold.site;
 		lease->from_ns = since_began(r, hold.acquired_ns);
-		lease->to_ns = lease->from_ns + hold.held_ns;
+		lease->to_ns =
+			until(r, lease->from_ns, lease->from_ns + hold.held_ns);
 		lease->error = hold.error;
 		lease->tid = hold.tid;
 		lease->split = r->pool.flags & POOL_SPLIT;
@@ -259,6 +278,7 @@ static void read_sites(const struct reading *r)
 	}
 }
 
+/* NULL: there are too many. */
 static struct trace_error *error_of(const struct reading *r, uint32_t site,
 				    uint32_t error)
 {
@@ -267,6 +287,8 @@ static struct trace_error *error_of(const struct reading *r, uint32_t site,
 	for (size_t i = 0; i < t->error_count; i++)
 		if (t->errors[i].site == site && t->errors[i].error == error)
 			return &t->errors[i];
+	if (t->error_count == MOST_ERRORS)
+		return NULL;
 	t->errors = arena_grow(r->arena, t->errors, t->error_count,
 			       sizeof(*t->errors));
 	t->errors[t->error_count] =
@@ -274,32 +296,46 @@ static struct trace_error *error_of(const struct reading *r, uint32_t site,
 	return &t->errors[t->error_count++];
 }
 
+static void add_error(const struct reading *r, uint32_t site, uint32_t error,
+		      uint64_t released, uint64_t leaked)
+{
+	struct trace_error *out = error_of(r, site, error);
+
+	if (!out)
+		return;
+	out->released += released;
+	out->leaked += leaked;
+}
+
 /* What was released without any error is the rest. */
+static void take_off(const struct reading *r, uint32_t site, uint64_t released)
+{
+	struct trace_error *without = error_of(r, site, 0);
+
+	if (without)
+		without->released -= released < without->released
+					     ? released
+					     : without->released;
+}
+
 static void read_errors(const struct reading *r)
 {
-	struct trace *t = r->t;
+	const struct trace *t = r->t;
 	struct record_error error;
 
 	for (size_t i = 0; i < t->site_count; i++)
-		error_of(r, t->sites[i].number, 0)->released =
-			t->sites[i].released;
+		add_error(r, t->sites[i].number, 0, t->sites[i].released, 0);
 	for (uint32_t i = 0; i < reader_count(r->reader, RECORD_ERRORS); i++) {
-		struct trace_error *without;
-
 		if (!reader_error(r->reader, i, &error) || !error.error ||
 		    !trace_site(t, error.site))
 			continue;
-		error_of(r, error.site, error.error)->released +=
-			error.released;
-		without = error_of(r, error.site, 0);
-		without->released = without->released > error.released
-					    ? without->released - error.released
-					    : 0;
+		add_error(r, error.site, error.error, error.released, 0);
+		take_off(r, error.site, error.released);
 	}
 	for (size_t i = 0; i < t->lease_count; i++)
 		if (t->leases[i].fate == TRACE_LEAKED)
-			error_of(r, t->leases[i].site, t->leases[i].error)
-				->leaked++;
+			add_error(r, t->leases[i].site, t->leases[i].error, 0,
+				  1);
 }
 
 /* A hold that ended later, of which it was seen then what it was out for. */
@@ -324,7 +360,7 @@ static void read_keepers(const struct reading *r,
 	struct trace_dry *dry = &r->t->dry;
 	struct record_keeper keeper;
 
-	for (uint32_t i = 0; i < e->keeper_count; i++) {
+	for (uint32_t i = 0; i < e->keeper_count && i < MOST_KEEPERS; i++) {
 		if (!reader_keeper(r->reader, e->first_keeper + i, &keeper))
 			return;
 		dry->in_query += keeper.calls != 0;

@@ -128,6 +128,23 @@ START_TEST(without_its_flag_what_was_not_kept_is_estimated)
 }
 END_TEST
 
+START_TEST(times_that_cannot_be_end_all_the_same)
+{
+	static const uint64_t widths[] = { 0, 1, UINT64_C(1) << 53,
+					   UINT64_C(1) << 63, UINT64_MAX };
+	const struct record_hold hold = { .acquired_ns = UINT64_MAX - 5,
+					  .held_ns = UINT64_MAX };
+
+	pool.bucket_ns = widths[_i];
+	pool.used = UINT32_MAX;
+	pool.changed_ns = UINT64_MAX - 3;
+	make_one(&made, RECORD_HOLDS, &hold);
+	ck_assert(read_at(UINT64_MAX));
+	ck_assert_uint_le(t.bucket_count, RECORD_BUCKETS);
+	ck_assert_uint_ge(t.leases[0].to_ns, t.leases[0].from_ns);
+}
+END_TEST
+
 /* leases */
 
 static void add_slot(enum class_id class, uint64_t acquired_ns)
@@ -341,6 +358,7 @@ Suite *trace_suite(void)
 	tcase_add_test(test, what_is_out_at_the_end_is_out_up_to_the_end);
 	tcase_add_test(test, a_long_time_without_events_is_folded);
 	tcase_add_test(test, without_its_flag_what_was_not_kept_is_estimated);
+	tcase_add_loop_test(test, times_that_cannot_be_end_all_the_same, 0, 5);
 	tcase_add_test(test, leases_have_the_fate_of_their_class);
 	tcase_add_test(test, long_holds_are_leases_in_the_order_they_began);
 	tcase_add_test(test, a_hold_is_split_if_the_record_says_how);
