@@ -13,6 +13,7 @@
 #include <libunwind.h>
 #include <string.h>
 
+#include "preload/known_stacks.h"
 #include "preload/lock.h"
 #include "preload/modules.h"
 #include "preload/objects.h"
@@ -50,12 +51,18 @@ struct walk {
 	bool no_table;			    /* a function without information */
 };
 
+/* Of its tables, which do not change. */
+static bool is_in_object(const struct walk *walk, uintptr_t address)
+{
+	return address >= walk->object_start && address < walk->object_end;
+}
+
 /* A stack without unwind information may lead anywhere: never follow it. */
 static bool is_readable(struct walk *walk, uintptr_t address)
 {
 	const uintptr_t page = address & ~(uintptr_t)(PAGE - 1);
 
-	if (address >= walk->object_start && address < walk->object_end)
+	if (is_in_object(walk, address))
 		return true;
 	if (address >= walk->pages_start && address < walk->pages_end)
 		return true;
@@ -75,9 +82,13 @@ static int access_memory(unw_addr_space_t space, unw_word_t address,
 {
 	(void)space;
 	if (write || !is_readable(data, address) ||
-	    !is_readable(data, address + sizeof(*value) - 1))
+	    !is_readable(data, address + sizeof(*value) - 1)) {
+		known_stacks_spoil();
 		return -UNW_EINVAL;
+	}
 	memcpy(value, (const void *)address, sizeof(*value));
+	if (!is_in_object(data, address))
+		known_stacks_read(address, *value);
 	return 0;
 }
 
@@ -90,6 +101,7 @@ static int access_register(unw_addr_space_t space, unw_regnum_t number,
 	if (write || number < 0 || number > REGISTER_IP)
 		return -UNW_EBADREG;
 	*value = walk->registers.value[number];
+	known_stacks_read_register((unsigned)number);
 	return 0;
 }
 
@@ -286,8 +298,10 @@ static void flush_if_stale(void)
 {
 	uint64_t now = modules_generation();
 
-	if (now != unwinder.generation)
+	if (now != unwinder.generation) {
 		unwinder.flush(unwinder.space, 0, 0);
+		known_stacks_forget();
+	}
 	unwinder.generation = now;
 }
 
@@ -311,6 +325,15 @@ static void walk_frames(struct stack *out, struct walk *walk, uintptr_t caller)
 	out->broken = walk->no_table || more < 0;
 }
 
+static void capture(struct stack *out, struct walk *walk, uintptr_t caller)
+{
+	if (known_stacks_find(out, &walk->registers, caller))
+		return;
+	known_stacks_begin(&walk->registers);
+	walk_frames(out, walk, caller);
+	known_stacks_add(out, caller);
+}
+
 void stack_capture(struct stack *out, const void *caller)
 {
 	struct walk walk;
@@ -322,7 +345,7 @@ void stack_capture(struct stack *out, const void *caller)
 		registers_take(&walk.registers);
 		lock_take(LOCK_UNWINDER);
 		flush_if_stale();
-		walk_frames(out, &walk, (uintptr_t)caller);
+		capture(out, &walk, (uintptr_t)caller);
 		lock_give(LOCK_UNWINDER);
 	}
 	if (!out->count) {

@@ -247,6 +247,81 @@ START_TEST(without_an_unwinder_the_caller_is_known)
 }
 END_TEST
 
+/*
+ * Four functions that differ in their frames, called in the order that the bits
+ * of `way` say.
+ */
+static void go_on(unsigned way, unsigned depth);
+
+DEEP static void by_one(unsigned way, unsigned depth)
+{
+	go_on(way, depth);
+	__asm__ volatile("");
+}
+
+DEEP static void by_two(unsigned way, unsigned depth)
+{
+	volatile char room[200];
+
+	room[way % 200] = 1;
+	go_on(way, depth);
+	room[depth] = room[way % 200];
+}
+
+DEEP static void by_three(unsigned way, unsigned depth)
+{
+	volatile char *room = __builtin_alloca(16 + 16 * (way % 7));
+
+	room[0] = 1;
+	go_on(way, depth);
+	room[1] = room[0];
+}
+
+DEEP static void by_four(unsigned way, unsigned depth)
+{
+	_Alignas(64) volatile char room[64];
+
+	room[way % 64] = 1;
+	go_on(way, depth);
+	room[depth] = room[way % 64];
+}
+
+static void go_on(unsigned way, unsigned depth)
+{
+	static void (*const ways[])(unsigned, unsigned) = { by_one, by_two,
+							    by_three, by_four };
+
+	if (!depth)
+		hook();
+	else
+		ways[way % 4](way / 4, depth - 1);
+}
+
+/* Each is walked once, and known when it comes again. */
+static void *go_all_ways(void *unused)
+{
+	(void)unused;
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned way = 0; way < 4096; way += 1 + way % 5) {
+			go_on(way, 6);
+			expect_equal();
+			go_on(way, 3);
+			expect_equal();
+		}
+	return NULL;
+}
+
+START_TEST(whatever_way_leads_to_it_a_stack_is_told_from_all_others)
+{
+	pthread_t thread;
+
+	stack_open();
+	go_all_ways(NULL);
+	pthread_create(&thread, NULL, go_all_ways, NULL);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 Suite *stack_suite(void)
 {
 	Suite *suite = suite_create("stack");
@@ -263,6 +338,8 @@ Suite *stack_suite(void)
 	tcase_add_test(test,
 		       a_frame_pointer_that_points_nowhere_is_not_followed);
 	tcase_add_test(test, no_descriptor_is_kept_open);
+	tcase_add_test(
+		test, whatever_way_leads_to_it_a_stack_is_told_from_all_others);
 	tcase_add_test(test, a_child_forked_during_a_capture_can_capture);
 	tcase_set_timeout(test, 60);
 	suite_add_tcase(suite, test);
