@@ -18,8 +18,8 @@
  * by-design	the program has said so; or its connection listens, copies or
  *		replicates
  * lost		the thread that had it last has ended, or ended the process
- * growing	as above, and it is out for longer than any was that its site
- *		acquired and that came back
+ * growing	as above, and it is out for a quarter longer than any was that
+ *		its site acquired and that came back
  * held		it was out when the process ended normally
  * undecided	the process did not end so
  *

@@ -130,8 +130,8 @@ static const char *headline(const struct verdict *v, const struct facts *f)
 		return arena_printf(f->arena, "%s: %s", name,
 				    v->causes[0].text);
 	if (!f->dry)
-		return arena_printf(f->arena, "%s has not run dry: %s", name,
-				    main_causes(v, f->arena));
+		return arena_printf(f->arena,
+				    "%s leaks, but has not run dry yet", name);
 	return arena_printf(f->arena, "%s ran dry: %s%s", name,
 			    main_causes(v, f->arena), also_leaks(v));
 }

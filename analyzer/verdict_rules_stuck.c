@@ -145,7 +145,8 @@ static bool stands_still(const struct facts *f)
  *
  * Pitfall: a lease that is held while the thread waits looks like a leak, or
  * like an idle one.  So this is asked before the others, and it needs proof
- * that a thread does take a second one.
+ * that a thread does take a second one.  Whoever opens several connections waits
+ * for none of them: that is the server's to give.
  */
 bool rule_hold_and_wait(const struct facts *f, struct cause *c)
 {
@@ -154,7 +155,7 @@ bool rule_hold_and_wait(const struct facts *f, struct cause *c)
 	const bool gave_up = t->dry.kind && t->dry.tid_has_one;
 	const double least = rule_nesting(f);
 
-	if (!f->dry || t->dry.in_query || f->leaked ||
+	if (!f->dry || t->dry.in_query || f->leaked || t->connections ||
 	    !(gave_up || (nested && stands_still(f))))
 		return false;
 	cause_begin(f, c, CAUSE_HOLD_AND_WAIT, NAN);

@@ -378,6 +378,15 @@ START_TEST(leases_that_a_site_leaves_behind_are_growing)
 }
 END_TEST
 
+/* Out for 90, 80 and 70 s: it may be on its way back. */
+START_TEST(leases_little_older_than_one_that_came_back_are_not_growing)
+{
+	counts.longest_ns = 72 * SECOND;
+	add_three();
+	ck_class("held", "exit 0");
+}
+END_TEST
+
 START_TEST(leases_that_nobody_has_used_are_not_growing)
 {
 	connection.used_at = 0;
@@ -425,9 +434,9 @@ START_TEST(leases_no_longer_out_than_one_that_came_back_are_not_growing)
 }
 END_TEST
 
-START_TEST(only_those_that_are_out_longer_than_any_are_growing)
+START_TEST(only_those_that_are_out_much_longer_than_any_are_growing)
 {
-	counts.longest_ns = 85 * SECOND; /* the first is out for 90 */
+	counts.longest_ns = 68 * SECOND; /* the first is out for 90 */
 	counts.hold_us[27] = 100;
 	add_three();
 	judge_it("exit 0");
@@ -613,6 +622,9 @@ Suite *leases_judged_suite(void)
 	test = tcase_create("growing");
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, leases_that_a_site_leaves_behind_are_growing);
+	tcase_add_test(
+		test,
+		leases_little_older_than_one_that_came_back_are_not_growing);
 	tcase_add_test(test, leases_that_nobody_has_used_are_not_growing);
 	tcase_add_test(
 		test,
@@ -623,8 +635,8 @@ Suite *leases_judged_suite(void)
 	tcase_add_test(
 		test,
 		leases_no_longer_out_than_one_that_came_back_are_not_growing);
-	tcase_add_test(test,
-		       only_those_that_are_out_longer_than_any_are_growing);
+	tcase_add_test(
+		test, only_those_that_are_out_much_longer_than_any_are_growing);
 	tcase_add_test(test, connections_of_a_pool_are_never_growing);
 	tcase_add_test(test,
 		       what_was_connected_beside_one_of_a_pool_is_of_the_pool);

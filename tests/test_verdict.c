@@ -194,7 +194,7 @@ START_TEST(a_leak_that_has_time_left_says_how_much)
 		made_lease(&t, 0, TRACE_LEAKED, 2 + 2 * i, 10);
 	find();
 	ck_only(CAUSE_LEAK);
-	ck_assert_str_eq(v.headline, "db_take has not run dry: leak");
+	ck_assert_str_eq(v.headline, "db_take leaks, but has not run dry yet");
 	ck_assert_double_eq_tol(number(&v.causes[0], "seconds_left"),
 				(20 - 6 - 4) * 8 / 3.0, 0.01);
 	ck_says(v.causes[0].text, "runs dry in about 27 s");
@@ -402,6 +402,20 @@ START_TEST(a_pool_that_stands_still_and_nests_waits_for_itself)
 	t.waiting = 4;
 	find();
 	ck_only(CAUSE_HOLD_AND_WAIT);
+}
+END_TEST
+
+START_TEST(who_opens_many_connections_waits_for_none_of_them)
+{
+	made_trace(&t, &arena, 0, 10);
+	t.connections = true;
+	made_time(&t, 0, 10, 20, 97, 0);
+	made_failures(&t, 9, 9.5, 3);
+	t.dry.kind = EXHAUSTION_SERVER;
+	t.dry.tid_has_one = true;
+	make_leases(0, TRACE_OUT, 97);
+	find();
+	ck_only(CAUSE_SERVER_FULL);
 }
 END_TEST
 
@@ -636,6 +650,7 @@ Suite *verdict_suite(void)
 	tcase_add_test(test, who_waits_for_its_second_lease_waits_for_itself);
 	tcase_add_test(test,
 		       a_pool_that_stands_still_and_nests_waits_for_itself);
+	tcase_add_test(test, who_opens_many_connections_waits_for_none_of_them);
 	tcase_add_test(test, holders_in_queries_do_not_wait_for_themselves);
 	tcase_add_test(test,
 		       all_sites_stuck_at_once_are_blocked_by_the_database);
