@@ -288,6 +288,19 @@ bool rule_size(const struct facts *f, struct cause *c)
 	return rule_size_anyway(f, c);
 }
 
+/*
+ * Whether it is for want of slots alone.  In a run of moments the demand is a
+ * few leases either way: then what was leaked when it ran dry decides.
+ */
+static bool is_size_alone(const struct facts *f, double rest)
+{
+	const double few =
+		rule_limit(f, THRESHOLD_OTHERS) * f->demand.capacity;
+
+	return !f->leaks || (f->demand.peak[0] - rest < rule_difference(f) &&
+			     f->leaked < few);
+}
+
 /* The same, where it is known to be so because nothing else is. */
 bool rule_size_anyway(const struct facts *f, struct cause *c)
 {
@@ -299,7 +312,7 @@ bool rule_size_anyway(const struct facts *f, struct cause *c)
 		    allowed && size > allowed ? CAUSE_OVERLOAD
 					      : CAUSE_POOL_TOO_SMALL,
 		    rest);
-	c->alone = d->peak[0] - rest < rule_difference(f) || !f->leaks;
+	c->alone = is_size_alone(f, rest);
 	c->slots = rest - d->capacity;
 	cause_number(f, c, "slots", c->slots);
 	cause_number(f, c, "load", d->load);

@@ -51,7 +51,7 @@ void around_notice_left(const void *frame);
 
 /* --- between around_fast.c and around.c ----------------------------------- */
 
-#define AROUND_DEEPEST 16 /* calls inside one another that count */
+#define AROUND_DEEPEST 8 /* calls inside one another that count */
 
 /* A call of this thread. */
 struct around_call {

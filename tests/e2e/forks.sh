@@ -107,8 +107,8 @@ test_the_address_of_an_inherited_handle_may_come_back() {
 	forks 23 again
 	expect_totals '[102,101,1,0]'
 	expect_findings "$(printf '[%s,%s]' \
-		'["forked-finish",1,"connect_now",[["PQfinish",1,"again"]]]' \
-		'["unfinished-failed-connect",1,"again",[]]')"
+		'["unfinished-failed-connect",1,"again",[]]' \
+		'["forked-finish",1,"connect_now",[["PQfinish",1,"again"]]]')"
 }
 
 connects_said() { sed -n 's/ connects$//p' out; }

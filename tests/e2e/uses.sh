@@ -162,7 +162,7 @@ WHILE_LEASED='["finished-while-leased",1,[["PQfinish",1,"finish_again"]]]'
 test_a_connection_that_is_finished_while_it_is_leased() {
 	local way
 	for way in told ruled; do
-		"$way" finish_leased "[[\"leaked-lease\",1,[]],$WHILE_LEASED]"
+		"$way" finish_leased "[$WHILE_LEASED,[\"leaked-lease\",1,[]]]"
 		json report.json '[.findings[].site.function] | unique' \
 			'["take_one"]'
 		expect_status 23 "$CONNLEAK" report --quiet run
