@@ -52,12 +52,12 @@ const uint8_t *stubs_code(unsigned number)
 }
 
 /*
- * The function may be the first on a stack, and that end with its page.  A loop
- * that calls it comes by here each time, so the last answer is kept.
+ * The function may be the first on a stack, and that end with its page.  No
+ * answer is kept: what lies above a stack that the program has made itself
+ * comes and goes.
  */
 uint64_t stubs_readable(const uint64_t *words)
 {
-	static _Thread_local uintptr_t known;
 	const uintptr_t start = (uintptr_t)words;
 	const uintptr_t last = start + (STUB_COPIED - 1) * sizeof(*words);
 	const uintptr_t page = last & ~(uintptr_t)(PAGE - 1);
@@ -65,10 +65,9 @@ uint64_t stubs_readable(const uint64_t *words)
 	/* Below them is the return address, which is there. */
 	if (page < start && page + PAGE > start)
 		return STUB_COPIED;
-	if (page != known && !readable(page))
-		return page > start ? (page - start) / sizeof(*words) : 0;
-	known = page;
-	return STUB_COPIED;
+	if (readable(page))
+		return STUB_COPIED;
+	return page > start ? (page - start) / sizeof(*words) : 0;
 }
 
 /*

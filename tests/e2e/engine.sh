@@ -264,6 +264,43 @@ test_a_pointer_that_is_none_is_not_followed() {
 		' 4 nothing take 4 try take '
 }
 
+# A function near the top of a stack that the program has made itself.
+test_what_lies_above_a_stack_may_go_away() {
+	cat >above.c <<-'END'
+		#include <sys/mman.h>
+		#include <ucontext.h>
+		#define APART __attribute__((noinline, noclone))
+		#define SIZE 65536
+		static ucontext_t home, other;
+		APART int take(int n)
+		{ __asm__ volatile("" : "+r"(n)); return n; }
+		static void work(void)
+		{ take(7); __asm__ volatile(""); }
+		static void work_on(void *stack)
+		{
+			getcontext(&other);
+			other.uc_stack.ss_sp = stack;
+			other.uc_stack.ss_size = SIZE;
+			other.uc_link = &home;
+			makecontext(&other, work, 0);
+			swapcontext(&home, &other);
+		}
+		int main(void)
+		{
+			char *stack = mmap(0, SIZE + 4096,
+					   PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			work_on(stack);
+			munmap(stack + SIZE, 4096);
+			work_on(stack);
+			return 0;
+		}
+	END
+	compile -O2 -o above above.c
+	tell_run 'acquire take handle=return:int' ./above
+	expect_equal "$(grep -c 'acquired take 7' told)" 2 acquires
+}
+
 make_wrapped() {
 	cat >wrapped.c <<-'END'
 		#define APART __attribute__((noinline, noclone))
