@@ -381,6 +381,20 @@ START_TEST(what_was_forgotten_can_be_patched_again)
 }
 END_TEST
 
+START_TEST(a_breakpoint_takes_no_patch_away)
+{
+	const uint8_t breakpoint = 0xcc;
+	uint8_t jump;
+
+	apply(plain, plain_end);
+	jump = *patch.jump;
+	write_over(patch.jump, &breakpoint, sizeof(breakpoint));
+	ck_assert(patch_is_in(&patch));
+	write_over(patch.jump, &jump, sizeof(jump));
+	expect(plain, 7, NULL, 8);
+}
+END_TEST
+
 START_TEST(a_detour_leaves_the_function_as_it_is)
 {
 	uint8_t before[16];
@@ -630,6 +644,7 @@ Suite *patch_suite(void)
 
 	test = tcase_create("hooks and memory");
 	tcase_add_test(test, what_was_forgotten_can_be_patched_again);
+	tcase_add_test(test, a_breakpoint_takes_no_patch_away);
 	tcase_add_test(test, a_detour_leaves_the_function_as_it_is);
 	tcase_add_test(test, a_hook_is_told_who_called_the_function);
 	tcase_add_test(test, no_memory_is_left_writable_and_executable);

@@ -500,6 +500,40 @@ test_a_library_that_is_unloaded_and_loaded_again() {
 	expect_equal "$(grep -c 'acquired' told)" 90 acquires
 }
 
+# A probe of the kernel's lies over the beginning while a library is opened.
+test_a_breakpoint_is_not_taken_for_an_unloaded_library() {
+	cat >probed.c <<-'END'
+		#include <dlfcn.h>
+		#include <stdint.h>
+		#include <sys/mman.h>
+		#define APART __attribute__((noinline, noclone))
+		APART int take(int n)
+		{ __asm__ volatile("nop; nop" : "+r"(n)); return n; }
+		static void put(void *at, unsigned char byte)
+		{
+			void *page = (void *)((uintptr_t)at & ~4095ul);
+			mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC);
+			*(unsigned char *)at = byte;
+			mprotect(page, 8192, PROT_READ | PROT_EXEC);
+		}
+		int main(void)
+		{
+			const unsigned char *code = (void *)take;
+			const unsigned char first = *code;
+			put(take, 0xcc);
+			if (!dlopen("./other.so", RTLD_NOW))
+				return 1;
+			put(take, first);
+			return take(7) - 7;
+		}
+	END
+	echo 'int other;' >other.c
+	compile -shared -fPIC -o other.so other.c
+	compile -O2 -fcf-protection=none -o probed probed.c
+	tell_run 'acquire take handle=return:int' ./probed
+	expect_told 'try take' 'acquired take 7 of 0'
+}
+
 # 1300 functions in turn, with 1024 stubs for them.
 test_stubs_are_taken_back_from_what_was_unloaded() {
 	{
