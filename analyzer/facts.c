@@ -75,34 +75,45 @@ static bool ran_dry(const struct facts *f)
 	return f->demand.dry_share > f->thresholds->of[THRESHOLD_DRY_SHARE];
 }
 
-/*
- * A peak is no alert: healthy pools touch their ceiling for milliseconds.  So
- * the mean of each bucket must be that high, without a break.
- */
+/* The last bucket is as wide as time has come. */
+static uint64_t width(const struct trace *t, size_t i)
+{
+	const uint64_t from_ns = i * t->bucket_ns;
+	const uint64_t left = t->end_ns > from_ns ? t->end_ns - from_ns : 0;
+
+	return left < t->bucket_ns ? left : t->bucket_ns;
+}
+
+bool facts_high(const struct trace *t, double least, double lasts_s,
+		uint64_t *ret_from_ns, uint64_t *ret_ns)
+{
+	uint64_t from_ns = 0, ns = 0;
+
+	for (size_t i = 0; i < t->bucket_count; i++) {
+		const uint64_t more = width(t, i);
+
+		if ((double)t->buckets[i].used_ns >= least * (double)more) {
+			from_ns = ns ? from_ns : i * t->bucket_ns;
+			ns += more;
+		} else if (ns && (double)ns >= lasts_s * 1e9) {
+			break;
+		} else {
+			ns = 0;
+		}
+	}
+	*ret_from_ns = from_ns;
+	*ret_ns = ns;
+	return ns && (double)ns >= lasts_s * 1e9;
+}
+
 static void find_high(struct facts *f)
 {
 	const double *of = f->thresholds->of;
-	const struct trace *t = f->trace;
-	const double least =
-		of[THRESHOLD_UTIL] * f->demand.capacity * (double)t->bucket_ns;
-	uint64_t lasts = 0;
 
-	if (f->demand.capacity < of[THRESHOLD_UTIL_LEAST])
-		return;
-	for (size_t i = 0; i < t->bucket_count && !f->high; i++) {
-		const bool high = (double)t->buckets[i].used_ns >= least;
-
-		if (high && !lasts)
-			f->high_from_ns = i * t->bucket_ns;
-		lasts = high ? lasts + t->bucket_ns : 0;
-		f->high = (double)lasts >= of[THRESHOLD_UTIL_TIME] * 1e9;
-		f->high_ns = lasts;
-	}
-	for (size_t i = (size_t)((f->high_from_ns + f->high_ns) / t->bucket_ns);
-	     f->high && i < t->bucket_count &&
-	     (double)t->buckets[i].used_ns >= least;
-	     i++)
-		f->high_ns += t->bucket_ns;
+	if (f->demand.capacity >= of[THRESHOLD_UTIL_LEAST])
+		f->high = facts_high(
+			f->trace, of[THRESHOLD_UTIL] * f->demand.capacity,
+			of[THRESHOLD_UTIL_TIME], &f->high_from_ns, &f->high_ns);
 }
 
 void facts_find(struct facts *f, struct arena *arena, const struct trace *t,

@@ -36,6 +36,16 @@ struct facts {
 void facts_find(struct facts *f, struct arena *arena, const struct trace *t,
 		const struct thresholds *thresholds);
 
+/*
+ * The first time that at least `least` of the pool were out for `lasts_s` or
+ * longer, without a break.  A peak does not count, since healthy pools touch
+ * their ceiling for milliseconds: the mean of each bucket must be that high.
+ * What is shorter than two buckets, which are wide in a run of hours, may be
+ * missed.
+ */
+bool facts_high(const struct trace *t, double least, double lasts_s,
+		uint64_t *ret_from_ns, uint64_t *ret_ns);
+
 /* Leases that count as `what`, out at the moment, by site; the most first. */
 enum fact_kind { FACT_LEAKED, FACT_HELD };
 struct fact_site *facts_sites(const struct facts *f, enum fact_kind what,

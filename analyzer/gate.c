@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/values.h"
+
 /* Sets the error and is the value to return. */
 #define FAIL(arena, ret_error, ...) \
 	(*(ret_error) = arena_printf(arena, __VA_ARGS__), -EINVAL)
@@ -64,7 +66,9 @@ static const char *known_items(struct arena *arena)
 			known = arena_printf(
 				arena, "%s%s, ", known,
 				class_row((enum class_id)column)->name);
-	return arena_printf(arena, "%sKIND:CLASS, peak=N, default and none",
+	return arena_printf(arena,
+			    "%sKIND:CLASS, peak=N, util=N, wait=D, default and "
+			    "none",
 			    known);
 }
 
@@ -86,36 +90,56 @@ static int by_design_item(struct arena *arena, const char **ret_error)
 		    "--fail-on cannot name by-design: it never gates");
 }
 
-static int add_peak(struct gate *g, const char *number, struct arena *arena,
-		    const char **ret_error)
+static bool parse_count(const char *text, uint64_t *ret_value)
 {
 	char *end;
 
 	errno = 0;
-	g->peak = strtoull(number, &end, 10);
-	if (!isdigit((unsigned char)*number) || *end || errno)
-		return FAIL(arena, ret_error,
-			    "--fail-on peak= takes a number of connections, "
-			    "not '%s'",
-			    number);
-	g->limits_peak = true;
-	add_kind(g, KIND_OVER_LIMIT);
-	return 0;
+	*ret_value = strtoull(text, &end, 10);
+	return isdigit((unsigned char)*text) && !*end && !errno;
 }
 
-static int add_limit(struct gate *g, const char *item, const char *number,
+/* That a pool is at least 0 % in use says nothing. */
+static bool parse_percent(const char *text, uint64_t *ret_value)
+{
+	return parse_count(text, ret_value) && *ret_value && *ret_value <= 100;
+}
+
+/* A limit that nothing passes is a mistake. */
+static bool parse_wait(const char *text, uint64_t *ret_value)
+{
+	return value_parse(VALUE_DURATION, text, ret_value) &&
+	       *ret_value != VALUE_FOREVER;
+}
+
+static const struct {
+	const char *name;
+	bool (*parse)(const char *text, uint64_t *ret_value);
+	const char *takes;
+} limits[LIMITS] = {
+	[LIMIT_PEAK] = { "peak=", parse_count, "a number of connections" },
+	[LIMIT_UTIL] = { "util=", parse_percent,
+			 "the percentage of a pool, 1 to 100" },
+	[LIMIT_WAIT] = { "wait=", parse_wait, "a number with ms, s, m or h" },
+};
+
+static int add_limit(struct gate *g, const char *item, const char *value,
 		     struct arena *arena, const char **ret_error)
 {
-	const int length = (int)(number - item);
+	const size_t length = (size_t)(value - item);
+	int id = 0;
 
-	if (!strncmp(item, "peak=", (size_t)length))
-		return add_peak(g, number, arena, ret_error);
-	if (!strncmp(item, "util=", (size_t)length) ||
-	    !strncmp(item, "wait=", (size_t)length))
-		return FAIL(arena, ret_error,
-			    "--fail-on %.*s is not built yet in this version",
-			    length, item);
-	return unknown_item(item, arena, ret_error);
+	while (id < LIMITS && (strlen(limits[id].name) != length ||
+			       strncmp(item, limits[id].name, length) != 0))
+		id++;
+	if (id == LIMITS)
+		return unknown_item(item, arena, ret_error);
+	if (!limits[id].parse(value, &g->limits[id].value))
+		return FAIL(arena, ret_error, "--fail-on %s takes %s, not '%s'",
+			    limits[id].name, limits[id].takes, value);
+	g->limits[id].text = item;
+	add_kind(g, KIND_OVER_LIMIT);
+	return 0;
 }
 
 static int add_pair(struct gate *g, char *item, char *colon,
@@ -247,11 +271,9 @@ bool gate_allows(const struct gate *g, enum report_reason reason)
 	return g->allows[reason];
 }
 
-bool gate_peak(const struct gate *g, uint64_t *ret_limit)
+const struct gate_limit *gate_limit(const struct gate *g, enum limit_id id)
 {
-	if (g->limits_peak)
-		*ret_limit = g->peak;
-	return g->limits_peak;
+	return g->limits[id].text ? &g->limits[id] : NULL;
 }
 
 int gate_status(const struct report *report, int findings_code)

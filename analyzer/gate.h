@@ -8,6 +8,8 @@
  *	CLASS		of every leak kind
  *	KIND:CLASS	that alone
  *	peak=N		more than N connections open at once in one process
+ *	util=N		a pool was at least N % in use for long without a break
+ *	wait=D		the 95th percentile of a pool's acquire times is above D
  *	default		what gates when nothing is said
  *	none		nothing
  *	+ITEM		ITEM, and the default
@@ -27,11 +29,17 @@
 
 #define STATUS_INCOMPLETE 24 /* not everything was seen */
 
+enum limit_id { LIMIT_PEAK, LIMIT_UTIL, LIMIT_WAIT, LIMITS };
+
+struct gate_limit {
+	const char *text; /* "wait=50ms", as it was given; NULL: no limit */
+	uint64_t value;	  /* connections; percent; milliseconds */
+};
+
 struct gate {
 	bool fails[KINDS][CLASSES + 1]; /* [CLASSES]: finding without a class */
 	bool allows[REASONS];
-	bool limits_peak;
-	uint64_t peak;
+	struct gate_limit limits[LIMITS];
 	bool strict;
 	struct suppress *suppress;	     /* what is by design; or NULL */
 	const struct thresholds *thresholds; /* of the verdict; or NULL */
@@ -48,8 +56,8 @@ int gate_parse(struct gate *g, const char *fail_on, bool strict,
 /* `class` is NULL for a finding that has none.  Unknown names gate. */
 bool gate_fails(const struct gate *g, const char *kind, const char *class);
 bool gate_allows(const struct gate *g, enum report_reason reason);
-/* False if the number of open connections has no limit. */
-bool gate_peak(const struct gate *g, uint64_t *ret_limit);
+/* NULL if there is no such limit. */
+const struct gate_limit *gate_limit(const struct gate *g, enum limit_id id);
 
 /* The exit status of a report: `findings_code`, 24 or 0. */
 int gate_status(const struct report *report, int findings_code);

@@ -289,9 +289,9 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	}
 	judge_verdicts_tell(&verdicts, r);
 	judge_held(r, &places, e, pools, &verdicts.thresholds);
-	judge_findings(r, &places, e, gate);
-	add_sites(r, &places);
 	judge_pools(r, e, pools);
+	judge_findings(r, &places, e, gate, &verdicts);
+	add_sites(r, &places);
 	judge_exhaustions(r, &places, e, pools);
 	add_processes(r, &processes);
 	judge_rules(r, e);

@@ -90,10 +90,6 @@ void judge_add_incomplete(struct report *report, enum report_reason reason,
 void judge_add_note(struct report *report, int pid, const char *exe,
 		    const char *why);
 
-/* judge_findings.c: of what the places hold, in the order of the report. */
-void judge_findings(struct report *report, const struct places *places,
-		    const struct evidence *evidence, const struct gate *gate);
-
 /* judge_verdict.c: why pools ran dry; `found` is for trace_read(). */
 struct verdicts {
 	struct thresholds thresholds;
@@ -106,6 +102,20 @@ void judge_verdicts_add(struct verdicts *v, struct report *report,
 			struct places *places, const struct classes *classes,
 			const uint8_t *found);
 void judge_verdicts_tell(struct verdicts *v, struct report *report);
+
+/*
+ * judge_findings.c: of what the places hold and what passed a limit, in the
+ * order of the report; when pools and verdicts are complete.
+ */
+void judge_findings(struct report *report, const struct places *places,
+		    const struct evidence *evidence, const struct gate *gate,
+		    const struct verdicts *verdicts);
+/* Empty, behind all others. */
+struct report_finding *judge_add_finding(struct report *report);
+
+/* judge_limits.c: what passed a limit of --fail-on. */
+void judge_limits(struct report *report, const struct evidence *evidence,
+		  const struct gate *gate, const struct verdicts *verdicts);
 
 /* judge_held.c: what was kept too long; when all places are complete. */
 void judge_held(struct report *report, struct places *places,

@@ -63,13 +63,24 @@ static bool are_in_pools(const struct place_group *group, enum class_id class)
 	return false;
 }
 
+struct report_finding *judge_add_finding(struct report *r)
+{
+	struct report_finding *f;
+
+	r->findings = arena_grow(&r->arena, r->findings, r->finding_count,
+				 sizeof(*r->findings));
+	f = &r->findings[r->finding_count++];
+	*f = (struct report_finding){ 0 };
+	return f;
+}
+
 /* `class` is CLASSES for a kind that has none. */
 static void add_finding(struct report *r, const struct gate *gate,
 			struct place *place, enum kind_id kind,
 			enum class_id class)
 {
 	struct place_group *group = &place->groups[kind][class];
-	struct report_finding *f = &r->findings[r->finding_count++];
+	struct report_finding *f = judge_add_finding(r);
 
 	qsort(group->handles, group->handle_count, sizeof(*group->handles),
 	      older);
@@ -96,37 +107,6 @@ static void add_finding(struct report *r, const struct gate *gate,
 				  ? group->handle_count
 				  : REPORT_MAX_HANDLES;
 	add_misuses(r, group, f);
-}
-
-/* One for each process that passed --fail-on's peak=N. */
-static void add_peaks(struct report *r, const struct evidence *e,
-		      const struct gate *gate)
-{
-	uint64_t limit;
-
-	if (!gate_peak(gate, &limit))
-		return;
-	for (size_t i = 0; i < e->record_count; i++) {
-		const struct record_header *header =
-			reader_header(e->records[i].reader);
-		const unsigned long long peak = header->totals[TOTAL_PEAK_OPEN];
-		struct report_finding *f;
-
-		if (peak <= limit)
-			continue;
-		f = &r->findings[r->finding_count++];
-		f->kind = kind_row(KIND_OVER_LIMIT)->name;
-		f->gates = true;
-		f->count = 1;
-		f->fingerprint =
-			naming_fingerprint(&r->arena, f->kind, &f->stack);
-		f->message = arena_printf(
-			&r->arena,
-			"%llu connection%s open at once in process %d; the "
-			"limit is peak=%llu",
-			peak, peak == 1 ? "" : "s", header->pid,
-			(unsigned long long)limit);
-	}
 }
 
 static bool is_before(const struct report_stack *a,
@@ -188,15 +168,11 @@ static int worse(const void *a, const void *b)
 }
 
 void judge_findings(struct report *r, const struct places *places,
-		    const struct evidence *e, const struct gate *gate)
+		    const struct evidence *e, const struct gate *gate,
+		    const struct verdicts *verdicts)
 {
 	struct place **all = places_all(places);
-	size_t most = e->record_count;
 
-	for (size_t i = 0; i < places->count; i++)
-		for (int n = 0; n < KINDS * (CLASSES + 1); n++)
-			most += (&all[i]->groups[0][0])[n].count != 0;
-	r->findings = arena_array(&r->arena, most, sizeof(*r->findings));
 	for (size_t i = 0; i < places->count; i++)
 		for (int k = 0; k < KINDS; k++)
 			for (int c = 0; c <= CLASSES; c++)
@@ -204,7 +180,7 @@ void judge_findings(struct report *r, const struct places *places,
 					add_finding(r, gate, all[i],
 						    (enum kind_id)k,
 						    (enum class_id)c);
-	add_peaks(r, e, gate);
+	judge_limits(r, e, gate, verdicts);
 	tell_apart(r);
 	if (r->finding_count)
 		qsort(r->findings, r->finding_count, sizeof(*r->findings),

@@ -73,14 +73,14 @@ static void read_series(const struct reading *r, uint64_t now_ns)
 {
 	struct trace *t = r->t;
 
+	t->has_series = r->pool.first_bucket != RECORD_NONE;
 	t->bucket_ns = r->pool.bucket_ns;
 	if (!t->bucket_ns || t->bucket_ns > MOST_NS / RECORD_BUCKETS)
 		t->bucket_ns = RECORD_BUCKET_NS;
 	t->end_ns = since_began(
 		r, now_ns > r->pool.changed_ns ? now_ns : r->pool.changed_ns);
 	t->buckets = arena_array(r->arena, RECORD_BUCKETS, sizeof(*t->buckets));
-	for (uint32_t i = 0;
-	     r->pool.first_bucket != RECORD_NONE && i < RECORD_BUCKETS; i++)
+	for (uint32_t i = 0; t->has_series && i < RECORD_BUCKETS; i++)
 		read_bucket(r, i, &t->buckets[i]);
 	while (t->end_ns / t->bucket_ns >= RECORD_BUCKETS)
 		fold(t);

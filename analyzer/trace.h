@@ -76,6 +76,7 @@ struct trace {
 	const char *name;
 	int pid;
 	bool connections;    /* no pool: all connections of the process */
+	bool has_series;     /* else what its buckets say means nothing */
 	bool timed;	     /* waiting_ns, most_demand and threads are known */
 	uint32_t capacity;   /* as the program set it; 0: not known */
 	uint32_t server_max; /* max_connections of the server; 0: not known */

@@ -35,6 +35,7 @@
 	ROW(trace)         \
 	ROW(demand)        \
 	ROW(verdict)       \
+	ROW(limits)        \
 	ROW(incidents)     \
 	ROW(suppress)      \
 	ROW(holders)       \

@@ -348,7 +348,9 @@ START_TEST(no_real_record_harms_the_judge)
 {
 	const uint32_t count = fuzz_times(JUDGED);
 	FILE *nowhere = fopen("/dev/null", "w"), *file;
-	struct gate gate = { .limits_peak = true, .peak = 3 };
+	struct gate gate = { .limits = { [LIMIT_PEAK] = { "peak=3", 3 },
+					 [LIMIT_UTIL] = { "util=1", 1 },
+					 [LIMIT_WAIT] = { "wait=1ms", 1 } } };
 	unsigned char *bytes, *changed;
 	size_t whole, size;
 

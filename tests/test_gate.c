@@ -200,29 +200,49 @@ START_TEST(strict_adds_held_and_undecided_whatever_the_list)
 }
 END_TEST
 
-START_TEST(a_peak_is_a_limit_and_its_passing_gates)
-{
-	uint64_t limit = 1;
+static const struct {
+	enum limit_id id;
+	const char *list, *text;
+	uint64_t value;
+} some_limits[] = {
+	{ LIMIT_PEAK, "peak=40", "peak=40", 40 },
+	{ LIMIT_PEAK, "peak=0", "peak=0", 0 },
+	{ LIMIT_UTIL, "util=80", "util=80", 80 },
+	{ LIMIT_UTIL, "no-timeout, util=100 ", "util=100", 100 },
+	{ LIMIT_WAIT, "wait=50ms", "wait=50ms", 50 },
+	{ LIMIT_WAIT, "wait=2s,none", "wait=2s", 2000 },
+	{ LIMIT_WAIT, "wait=9s,wait=1m", "wait=1m", 60000 },
+};
 
-	fail_on("peak=40");
-	ck_assert(gate_peak(&g, &limit));
-	ck_assert_uint_eq(limit, 40);
+START_TEST(the_passing_of_a_limit_gates)
+{
+	const struct gate_limit *limit;
+
+	fail_on(some_limits[_i].list);
+	limit = gate_limit(&g, some_limits[_i].id);
+	ck_assert_ptr_nonnull(limit);
+	ck_assert_uint_eq(limit->value, some_limits[_i].value);
+	ck_assert_str_eq(limit->text, some_limits[_i].text);
 	ck_assert(fails("over-limit", NULL));
 	ck_assert(!fails("leaked-connection", "lost"));
-	fail_on("+peak=0");
-	ck_assert(gate_peak(&g, &limit));
-	ck_assert_uint_eq(limit, 0);
+}
+END_TEST
+
+START_TEST(a_limit_is_added_to_the_default_by_a_plus)
+{
+	fail_on("+util=80,wait=50ms");
+	ck_assert_ptr_nonnull(gate_limit(&g, LIMIT_UTIL));
+	ck_assert_ptr_nonnull(gate_limit(&g, LIMIT_WAIT));
+	ck_assert_ptr_null(gate_limit(&g, LIMIT_PEAK));
 	ck_assert(fails("leaked-connection", "lost"));
 }
 END_TEST
 
-START_TEST(without_a_peak_there_is_no_limit)
+START_TEST(what_nobody_limits_has_no_limit)
 {
-	uint64_t limit = 7;
-
-	fail_on("default");
-	ck_assert(!gate_peak(&g, &limit));
-	ck_assert_uint_eq(limit, 7);
+	fail_on("default,over-limit");
+	for (int id = 0; id < LIMITS; id++)
+		ck_assert_ptr_null(gate_limit(&g, (enum limit_id)id));
 }
 END_TEST
 
@@ -241,14 +261,24 @@ static const struct {
 	{ "lost,", "empty item" },
 	{ "+", "empty item" },
 	{ "++lost", "'+lost'" },
-	{ "util=80", "util= is not built yet" },
-	{ "wait=50ms", "wait= is not built yet" },
+	{ "util", "'util'" },
+	{ "util=", "util= takes the percentage of a pool, 1 to 100, not ''" },
+	{ "util=0", "not '0'" },
+	{ "util=101", "not '101'" },
+	{ "util=80%", "not '80%'" },
+	{ "util=0.8", "not '0.8'" },
+	{ "wait=", "wait= takes a number with ms, s, m or h, not ''" },
+	{ "wait=50", "not '50'" },
+	{ "wait=-1s", "not '-1s'" },
+	{ "wait=forever", "not 'forever'" },
+	{ "+wait=soon", "not 'soon'" },
 	{ "peak", "'peak'" },
 	{ "peak=", "peak= takes a number of connections, not ''" },
 	{ "peak=-1", "not '-1'" },
 	{ "peak=4x", "not '4x'" },
 	{ "peak=99999999999999999999", "not '99999999999999999999'" },
-	{ "pea=1", "'pea=1'" },
+	{ "pea=1", "'pea=1'; it knows the kinds" },
+	{ "lost,peaks=1", "peak=N, util=N, wait=D, default and none" },
 	{ "=1", "'=1'" },
 	{ "LOST", "'LOST'" },
 };
@@ -373,8 +403,10 @@ static void add_lists(Suite *suite)
 	tcase_add_test(tcase, a_plus_adds_to_the_default);
 	tcase_add_test(tcase, blanks_around_items_do_not_matter);
 	tcase_add_test(tcase, strict_adds_held_and_undecided_whatever_the_list);
-	tcase_add_test(tcase, a_peak_is_a_limit_and_its_passing_gates);
-	tcase_add_test(tcase, without_a_peak_there_is_no_limit);
+	tcase_add_loop_test(tcase, the_passing_of_a_limit_gates, 0,
+			    COUNT(some_limits));
+	tcase_add_test(tcase, a_limit_is_added_to_the_default_by_a_plus);
+	tcase_add_test(tcase, what_nobody_limits_has_no_limit);
 	tcase_add_test(tcase, every_kind_that_is_promised_is_taken);
 	tcase_add_loop_test(tcase, a_list_that_is_not_understood_is_refused, 0,
 			    COUNT(bad_lists));

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analyzer/facts.h"
 #include "analyzer/verdict.h"
 #include "tests/made_trace.h"
 #include "tests/suites.h"
@@ -579,6 +580,22 @@ START_TEST(a_peak_is_no_alert)
 }
 END_TEST
 
+/* The trace ends after 10 s, in the middle of its last bucket. */
+START_TEST(what_is_high_at_the_end_is_high_up_to_the_end)
+{
+	uint64_t from_ns, ns;
+
+	make_high(10, 8, 8);
+	made_done(&t);
+	t.end_ns -= t.bucket_ns / 2;
+	t.buckets[t.bucket_count - 1].used_ns /= 2;
+	ck_assert(facts_high(&t, 8, 7.995, &from_ns, &ns));
+	ck_assert_uint_eq(from_ns, 2000000000);
+	ck_assert_uint_eq(ns, 7995000000);
+	ck_assert(!facts_high(&t, 8, 7.996, &from_ns, &ns));
+}
+END_TEST
+
 START_TEST(four_fifths_of_a_small_pool_are_no_alert)
 {
 	make_high(4, 4, 7);
@@ -666,6 +683,7 @@ Suite *verdict_suite(void)
 	tcase_add_test(test, a_pool_that_is_nearly_full_for_long_is_told);
 	tcase_add_test(test, how_long_before_the_first_failure_is_told);
 	tcase_add_test(test, a_peak_is_no_alert);
+	tcase_add_test(test, what_is_high_at_the_end_is_high_up_to_the_end);
 	tcase_add_test(test, four_fifths_of_a_small_pool_are_no_alert);
 	suite_add_tcase(suite, test);
 

@@ -36,6 +36,11 @@ test_a_report_that_cannot_be_written_is_said_before_the_program_runs() {
 	[ ! -e it-ran ]
 }
 test_an_unknown_item_of_fail_on() { refused 'leaks' run --fail-on leaks true; }
+test_a_bad_limit_of_fail_on() {
+	refused "util= takes the percentage.*'110'" run --fail-on util=110 true
+	refused "wait= takes a number with ms.*'50'" run --fail-on wait=50 true
+	CONNLEAK_FAIL_ON=peak=x refused "not 'x'" report .
+}
 test_a_bad_pool_rule_is_said_before_the_program_runs() {
 	printf '# my pool\n\nacquire take handle=arg0\n' >pool.rules
 	refused "pool.rules:3: 'arg0': write return, argN" run \

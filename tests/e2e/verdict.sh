@@ -41,3 +41,36 @@ test_a_threshold_that_is_unknown_is_refused() {
 	expect_status 125 "$CONNLEAK" run true 2>err
 	expect_line err "CONNLEAK_VERDICT does not know 'spyke'"
 }
+
+gating_messages() {
+	jq -r '.findings[] | select(.gates) | .kind + ": " + .message' report.json
+}
+
+# 24 threads for 3 leases: in use all the time, and each has to wait.
+test_a_pool_that_passes_its_limits_gates() {
+	export CONNLEAK_FAIL_ON=util=60,wait=5ms CONNLEAK_VERDICT=util-time=0.3
+	expect_status 23 leak_run --hook "$rules" -- \
+		"$BUILD/tests/programs/dry_pool" 3 24 3 5
+	gating_messages >messages
+	expect_equal "$(wc -l <messages)" 2 "limits that were passed"
+	expect_line messages \
+		'^over-limit: pool_take: at least 60 % of 3 in use for .* util=60'
+	expect_line messages \
+		'^over-limit: pool_take: 95 % of .* took up to .* wait=5ms'
+	expect_line report.txt '^#1  pool_take: '
+}
+
+test_a_pool_within_its_limits_does_not_gate() {
+	export CONNLEAK_FAIL_ON=util=60,wait=1s CONNLEAK_VERDICT=util-time=0.3
+	expect_status 0 leak_run --hook "$rules" -- \
+		"$BUILD/tests/programs/dry_pool" 12 5 20 2
+	expect_equal "$(gating_messages)" "" "limits that were passed"
+}
+
+test_a_limit_on_a_pool_of_unknown_capacity_gates_and_says_so() {
+	export CONNLEAK_FAIL_ON=util=60
+	expect_status 23 leak_run --hook "${rules%;*}" -- \
+		"$BUILD/tests/programs/dry_pool" 12 5 20 2
+	expect_equal "$(gating_messages | grep -c 'capacity of pool_take is not known.*--hook .capacity')" \
+		1 "findings that say what is missing"
+}

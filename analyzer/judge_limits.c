@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* What passed a limit of --fail-on: a finding for each of its pools. */
+#include "analyzer/judge.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzer/facts.h"
+#include "analyzer/naming.h"
+#include "analyzer/verdict.h"
+
+/* There is no stack to tell it by: the limit does, and the pool's name. */
+static void add_finding(struct report *r, const struct gate_limit *limit,
+			const char *pool, const char *what)
+{
+	const char *kind = kind_row(KIND_OVER_LIMIT)->name;
+	struct report_finding *f = judge_add_finding(r);
+	const char *name =
+		arena_printf(&r->arena, "%s %.*s %s", kind,
+			     (int)strcspn(limit->text, "="), limit->text, pool);
+
+	f->kind = kind;
+	f->gates = true;
+	f->count = 1;
+	f->fingerprint = naming_fingerprint(&r->arena, name, &f->stack);
+	f->message = what;
+}
+
+static void add_peak(struct report *r, const struct gate_limit *limit,
+		     const struct record_header *header)
+{
+	const unsigned long long peak = header->totals[TOTAL_PEAK_OPEN];
+
+	if (peak <= limit->value)
+		return;
+	add_finding(r, limit, "",
+		    arena_printf(&r->arena,
+				 "%llu connection%s open at once in process "
+				 "%d; the limit is %s",
+				 peak, peak == 1 ? "" : "s", header->pid,
+				 limit->text));
+}
+
+/* As in trace.h: what is no number of leases is none. */
+static bool has_capacity(const struct report_pool *pool)
+{
+	return pool->capacity && pool->capacity < UINT32_MAX;
+}
+
+/* " from 2025-11-21 12:00:00 UTC on" */
+static const char *since(struct arena *arena, uint64_t ns)
+{
+	const time_t seconds = (time_t)(ns / 1000000000);
+	char text[40] = "";
+	struct tm utc;
+
+	if (ns && gmtime_r(&seconds, &utc))
+		strftime(text, sizeof(text), " from %F %T UTC on", &utc);
+	return arena_strdup(arena, text);
+}
+
+static void add_high(struct report *r, const struct gate_limit *limit,
+		     const struct trace *t, uint64_t from_ns, uint64_t lasts_ns)
+{
+	add_finding(
+		r, limit, t->name,
+		arena_printf(
+			&r->arena,
+			"%s: at least %llu %% of %u in use for %s%s, %s after "
+			"it was first asked, in process %d; the limit is %s",
+			t->name, (unsigned long long)limit->value, t->capacity,
+			facts_time(&r->arena, (double)lasts_ns / 1e9),
+			since(&r->arena, t->began_ns + from_ns),
+			facts_time(&r->arena, (double)from_ns / 1e9), t->pid,
+			limit->text));
+}
+
+/* Of some pools, and on a full disk, there are the sums alone. */
+static void add_unseen(struct report *r, const struct gate_limit *limit,
+		       const struct trace *t)
+{
+	judge_add_incomplete(
+		r, REASON_LOST,
+		arena_printf(&r->arena,
+			     "process %d: how much of %s was in use over time "
+			     "could not be kept, and %s is not known to hold",
+			     t->pid, t->name, limit->text));
+}
+
+static void add_utilisation(struct report *r, const struct gate_limit *limit,
+			    const struct trace *t, double lasts_s)
+{
+	const double least = (double)limit->value * t->capacity / 100;
+	uint64_t from_ns, ns;
+
+	if (t->connections || !t->capacity || t->peak_used < least)
+		return;
+	if (!t->has_series)
+		add_unseen(r, limit, t);
+	else if (facts_high(t, least, lasts_s, &from_ns, &ns))
+		add_high(r, limit, t, from_ns, ns);
+}
+
+/* Without any there is nothing to compare with, which must not look green. */
+static void add_no_capacity(struct report *r, const struct gate_limit *limit)
+{
+	const char *missing = arena_printf(
+		&r->arena,
+		"%s cannot be checked: no pool was seen; rules (--hook "
+		"'acquire ...', 'release ...', 'capacity ...') or calls of "
+		"connleak.h tell of one",
+		limit->text);
+
+	if (r->pool_count)
+		missing = arena_printf(
+			&r->arena,
+			"%s cannot be checked: the capacity of %s is not "
+			"known; a rule (--hook 'capacity FUNCTION "
+			"value=argN') or a call of connleak_capacity tells it",
+			limit->text,
+			r->pool_count == 1 ? r->pools->name : "the pools");
+	add_finding(r, limit, "", missing);
+}
+
+/* Beside others of which it is known. */
+static void note_no_capacity(struct report *r, const struct gate_limit *limit,
+			     const struct report_pool *pool)
+{
+	judge_add_note(r, pool->pid, NULL,
+		       arena_printf(&r->arena,
+				    "%s was not checked of %s: its capacity "
+				    "is not known",
+				    limit->text, pool->name));
+}
+
+static void add_utilisations(struct report *r, const struct gate_limit *limit,
+			     const struct verdicts *verdicts)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->pool_count; i++)
+		any |= has_capacity(&r->pools[i]);
+	if (!any)
+		add_no_capacity(r, limit);
+	for (size_t i = 0; any && i < r->pool_count; i++)
+		if (!has_capacity(&r->pools[i]))
+			note_no_capacity(r, limit, &r->pools[i]);
+	for (size_t i = 0; i < verdicts->count; i++)
+		add_utilisation(r, limit, verdicts->list[i].trace,
+				verdicts->thresholds.of[THRESHOLD_UTIL_TIME]);
+}
+
+/* Not by a rounding: of a limit of 50 ms exactly 50 ms are within it. */
+static bool is_above(double seconds, uint64_t ms)
+{
+	return !isnan(seconds) && round(seconds * 1e9) > (double)ms * 1e6;
+}
+
+static void add_wait(struct report *r, const struct gate_limit *limit,
+		     const struct report_pool *pool)
+{
+	if (!is_above(pool->wait_p95_s, limit->value))
+		return;
+	add_finding(
+		r, limit, pool->name,
+		arena_printf(
+			&r->arena,
+			"%s: 95 %% of %llu acquires took up to %s, connecting "
+			"not counted, the longest %s, in process %d; the limit "
+			"is %s",
+			pool->name, (unsigned long long)pool->attempts,
+			facts_time(&r->arena, pool->wait_p95_s),
+			facts_time(&r->arena, pool->longest_wait_s), pool->pid,
+			limit->text));
+}
+
+void judge_limits(struct report *r, const struct evidence *e,
+		  const struct gate *gate, const struct verdicts *verdicts)
+{
+	const struct gate_limit *peak = gate_limit(gate, LIMIT_PEAK);
+	const struct gate_limit *util = gate_limit(gate, LIMIT_UTIL);
+	const struct gate_limit *wait = gate_limit(gate, LIMIT_WAIT);
+
+	for (size_t i = 0; peak && i < e->record_count; i++)
+		add_peak(r, peak, reader_header(e->records[i].reader));
+	if (util)
+		add_utilisations(r, util, verdicts);
+	for (size_t i = 0; wait && i < r->pool_count; i++)
+		add_wait(r, wait, &r->pools[i]);
+}
