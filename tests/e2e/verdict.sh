@@ -32,7 +32,7 @@ test_a_release_that_errors_skip_is_a_leak() {
 
 test_a_pool_that_nobody_waits_for_has_one_line() {
 	check_verdict 0 \
-		'nothing is wrong with pool_take: peak [1-5] of 12, no wait' \
+		'nothing is wrong with pool_take: peak [1-5] of 12, ' \
 		nothing 12 5 20 2
 }
 
