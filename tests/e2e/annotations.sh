@@ -91,15 +91,16 @@ test_a_lease_is_joined_to_its_connection() {
 test_to_wait_for_another_thread_is_a_wait() {
 	annotated take take soon take
 	pool "$sums" '[3,3,1,0,2]'
-	pool '[.waits, .peak_used, .peak_demand, .released_by_other_thread]' \
-		'[1,2,3,1]'
+	# A busy machine makes more of them.
+	pool '[.waits > 0, .peak_used, .peak_demand, .released_by_other_thread]' \
+		'[true,2,3,1]'
 	pool '.wait_s.max > 0.01' true
 }
 
 test_tries_in_vain_belong_to_the_wait_of_the_one_that_succeeds() {
 	annotated take take soon poll
-	pool '[.acquires, .waits, .failures > 2, .attempts - .failures]' \
-		'[3,1,true,3]'
+	pool '[.acquires, .waits < .failures, .failures > 2,
+		.attempts - .failures]' '[3,true,true,3]'
 	pool '.wait_s.max > 0.01' true
 }
 
