@@ -42,7 +42,7 @@ static void add_peak(struct report *r, const struct gate_limit *limit,
 				 limit->text));
 }
 
-/* As in trace.h: what is no number of leases is none. */
+/* As in trace.c: what is no number of leases is none. */
 static bool has_capacity(const struct report_pool *pool)
 {
 	return pool->capacity && pool->capacity < UINT32_MAX;
@@ -68,7 +68,7 @@ static void add_high(struct report *r, const struct gate_limit *limit,
 		arena_printf(
 			&r->arena,
 			"%s: at least %llu %% of %u in use for %s%s, %s after "
-			"it was first asked, in process %d; the limit is %s",
+			"it was first seen, in process %d; the limit is %s",
 			t->name, (unsigned long long)limit->value, t->capacity,
 			facts_time(&r->arena, (double)lasts_ns / 1e9),
 			since(&r->arena, t->began_ns + from_ns),

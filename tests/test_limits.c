@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What analyzer/gate.h promises of limits, on records by hand.  A test begins
- * with a pool of 10, take(), that was asked first at noon.
+ * with a pool of 10, take(), that was first seen at noon.
  */
 #include <string.h>
 
@@ -142,7 +142,7 @@ START_TEST(a_pool_in_use_for_long_passes_util)
 	use(2, 8, 8);
 	judge_pool("util=80");
 	ck_passed("take: at least 80 % of 10 in use for 6.0 s from 2025-11-21 "
-		  "12:00:02 UTC on, 2.0 s after it was first asked, in process "
+		  "12:00:02 UTC on, 2.0 s after it was first seen, in process "
 		  "7; the limit is util=80");
 }
 END_TEST
