@@ -2,15 +2,13 @@
 #include "preload/joins.h"
 
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "preload/counters.h"
-#include "preload/filters.h"
 #include "preload/readable.h"
 #include "preload/tracker.h"
 #include "preload/uses.h"
 
+#define PAGE   4096u
 #define WORDS  16u /* of an object, from its beginning */
 #define LOOKS  8u  /* in vain; then it is left to the first use */
 #define LEVELS 2u  /* of objects */
@@ -31,23 +29,23 @@ static bool load(uint64_t address, uint64_t *ret)
 
 /*
  * Words of memory that may not be there, or not be meant to be read: returns
- * how many could be.  A call that only a debugger needs may be death where
- * system calls are filtered.
+ * how many could be.  What copies them at once (process_vm_readv), and what
+ * tells whether that is allowed (a file in /proc), is death in a program that
+ * has confined itself.
  */
-static unsigned read_words(uint64_t address, uint64_t *words, bool is_filtered)
+static unsigned read_words(uint64_t address, uint64_t *words)
 {
-	const struct iovec here = { words, WORDS * sizeof(*words) };
-	const struct iovec there = { (void *)(uintptr_t)address,
-				     WORDS * sizeof(*words) };
 	unsigned count = 0;
-	ssize_t size;
 
-	if (!is_filtered) {
-		size = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
-		return size > 0 ? (unsigned)size / sizeof(*words) : 0;
+	while (count < WORDS) {
+		const uint64_t at = address + 8 * count;
+
+		/* A page is there or not. */
+		if ((!count || at % PAGE == 0) && !readable(at))
+			break;
+		memcpy(&words[count++], (const void *)(uintptr_t)at,
+		       sizeof(*words));
 	}
-	while (count < WORDS && load(address + 8 * count, &words[count]))
-		count++;
 	return count;
 }
 
@@ -69,19 +67,17 @@ static struct record_slot *follow(uint64_t at, const struct join_path *path,
 }
 
 /* So many objects deep.  The way to it is left in `way`. */
-static struct record_slot *search(uint64_t at, unsigned levels,
-				  bool is_filtered, uint8_t *way,
+static struct record_slot *search(uint64_t at, unsigned levels, uint8_t *way,
 				  uint32_t *ret_number)
 {
 	uint64_t words[WORDS];
-	const unsigned count =
-		is_address(at) ? read_words(at, words, is_filtered) : 0;
+	const unsigned count = is_address(at) ? read_words(at, words) : 0;
 	struct record_slot *found = NULL;
 
 	for (unsigned i = 0; i < count && !found; i++) {
 		found = levels == 1 ? connection(words[i], ret_number)
-				    : search(words[i], levels - 1, is_filtered,
-					     way + 1, ret_number);
+				    : search(words[i], levels - 1, way + 1,
+					     ret_number);
 		*way = (uint8_t)i;
 	}
 	return found;
@@ -90,13 +86,11 @@ static struct record_slot *search(uint64_t at, unsigned levels,
 static struct record_slot *look(uint64_t at, struct join_path *path,
 				uint32_t *ret_number)
 {
-	const bool is_filtered = filters_count();
 	struct join_path way = { .in_vain = path->in_vain };
 	struct record_slot *found = NULL;
 
 	while (!found && way.levels < LEVELS)
-		found = search(at, ++way.levels, is_filtered, way.words,
-			       ret_number);
+		found = search(at, ++way.levels, way.words, ret_number);
 	if (found)
 		*path = way;
 	else

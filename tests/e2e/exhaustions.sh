@@ -80,7 +80,7 @@ joined() {
 		.handles[0].backend_pid != null]' '[true]'
 }
 
-# A debugger's call reads the handle, but not where it may be death.
+# What the handle is made of is read, and by no call that may be death.
 test_a_lease_is_joined_where_system_calls_are_filtered() {
 	local call
 	for call in trace kill:trace; do

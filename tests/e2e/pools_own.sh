@@ -135,3 +135,65 @@ test_own_pool_in_a_library_that_is_opened_later() {
 	expect_leases serve_pointer pointer lost 8
 	expect_misuse ''
 }
+
+rules_of_bare='acquire take handle=return
+release drop handle=arg1'
+
+# From stdin: its functions take() and drop() are a pool.
+build_bare() {
+	{
+		cat <<-'BARE'
+			#include <libpq-fe.h>
+			#include <stdio.h>
+			#define APART __attribute__((noinline, noclone))
+			static struct { void *word[16]; } shelf[16];
+			APART void *take(int n)
+			{ __asm__ volatile("" : "+r"(n)); return &shelf[n]; }
+			APART void drop(void *handle)
+			{ __asm__ volatile("nop; nop; nop; nop" : "+r"(handle)); }
+		BARE
+		cat
+	} >bare.c
+	# shellcheck disable=SC2046
+	cc -g -O2 $(pkg-config --cflags libpq) -o bare bare.c -lpq -lpthread
+}
+
+run_bare() {
+	leak_run --fail-on none --hook "$rules_of_bare" ./bare >out
+	expect_equal "$(cat out)" fine
+}
+
+# What a handle is made of is looked at: by nothing that a filter may forbid.
+test_own_pool_of_a_program_that_confines_itself() {
+	build_bare <<-'END_OF_C'
+		#include <linux/filter.h>
+		#include <linux/seccomp.h>
+		#include <sys/prctl.h>
+		#include <sys/syscall.h>
+		static void forbid(unsigned call)
+		{
+			struct sock_filter filter[] = {
+				BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+				BPF_JUMP(BPF_JMP | BPF_JEQ, call, 0, 1),
+				BPF_STMT(BPF_RET, SECCOMP_RET_KILL_PROCESS),
+				BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW),
+			};
+			struct sock_fprog program = { 4, filter };
+			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+			prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+		}
+		int main(void)
+		{
+			PGconn *conn = PQconnectStart("port=abc");
+			drop(take(0));
+			forbid(SYS_openat);
+			forbid(SYS_process_vm_readv);
+			for (int i = 1; i < 4; i++)
+				drop(take(0));
+			PQfinish(conn);
+			return puts("fine") < 0;
+		}
+	END_OF_C
+	run_bare
+	json report.json '.totals | [.acquires, .releases, .lost]' '[4,4,0]'
+}
