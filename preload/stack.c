@@ -307,7 +307,8 @@ static void flush_if_stale(void)
 
 static void walk_frames(struct stack *out, struct walk *walk, uintptr_t caller)
 {
-	unw_cursor_t cursor;
+	/* Static, since a thread's stack may be small; the lock guards it. */
+	static unw_cursor_t cursor;
 	unw_word_t ip;
 	int more;
 

@@ -197,3 +197,32 @@ test_own_pool_of_a_program_that_confines_itself() {
 	run_bare
 	json report.json '.totals | [.acquires, .releases, .lost]' '[4,4,0]'
 }
+
+# Of the smallest stack it needs some itself.
+test_own_pool_of_a_thread_with_a_small_stack() {
+	build_bare <<-'END_OF_C'
+		#include <limits.h>
+		#include <pthread.h>
+		static void *run(void *unused)
+		{
+			char room[1536];
+			__asm__ volatile("" : : "r"(room) : "memory");
+			for (int i = 0; i < 16; i++)
+				drop(take(i));
+			return unused;
+		}
+		int main(void)
+		{
+			pthread_attr_t small;
+			pthread_t thread;
+			PQfinish(PQconnectStart("port=abc"));
+			pthread_attr_init(&small);
+			pthread_attr_setstacksize(&small, PTHREAD_STACK_MIN);
+			if (pthread_create(&thread, &small, run, 0))
+				return 1;
+			pthread_join(thread, 0);
+			return puts("fine") < 0;
+		}
+	END_OF_C
+	run_bare
+}
