@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "preload/hash.h"
+#include "preload/readable.h"
 
+#define PAGE	 4096u
 #define WORDS	 (3 * RECORD_MAX_FRAMES)
 #define BUCKETS	 512u
 #define ROOM	 (512u * 1024u) /* when it is full, all is forgotten */
@@ -48,24 +50,44 @@ static struct known **bucket_of(uintptr_t caller)
 	return &known.buckets[hash_word(HASH_SEED, caller) % BUCKETS];
 }
 
-static bool is_there(const struct word *word, const struct registers *registers)
+/*
+ * Where a program has changed stacks on its own, a walk may read what lies
+ * above one, and that be gone by now.
+ */
+static bool can_read(uintptr_t address, uintptr_t *page)
+{
+	const uintptr_t its = address & ~(uintptr_t)(PAGE - 1);
+
+	if (its != *page && !readable(address))
+		return false;
+	*page = its;
+	return true;
+}
+
+/* The page at `page` can be read. */
+static bool is_there(const struct word *word, const struct registers *registers,
+		     uintptr_t *page)
 {
 	const uintptr_t sp = registers->value[REGISTER_SP];
+	const uintptr_t at = sp + word->place;
 	uint64_t now;
 
 	if (word->place & REGISTER)
 		now = registers->value[word->place & ~REGISTER];
+	else if (can_read(at, page) && can_read(at + sizeof(now) - 1, page))
+		memcpy(&now, (const void *)at, sizeof(now));
 	else
-		memcpy(&now, (const char *)sp + word->place, sizeof(now));
+		return false;
 	return (word->is_distance ? now - sp : now) == ~word->inverted;
 }
 
 static bool is_same(const struct known *k, const struct registers *registers)
 {
 	const struct word *words = (const void *)(k + 1);
+	uintptr_t page = registers->value[REGISTER_SP] & ~(uintptr_t)(PAGE - 1);
 
 	for (unsigned i = 0; i < k->words; i++)
-		if (!is_there(&words[i], registers))
+		if (!is_there(&words[i], registers, &page))
 			return false;
 	return true;
 }

@@ -226,3 +226,37 @@ test_own_pool_of_a_thread_with_a_small_stack() {
 	END_OF_C
 	run_bare
 }
+
+# Its frames are walked across what lies above it, once there and once not.
+test_own_pool_of_a_program_that_changes_stacks() {
+	build_bare <<-'END_OF_C'
+		#include <sys/mman.h>
+		#define SIZE 65536
+		APART void work(void) { drop(take(0)); __asm__ volatile(""); }
+		/* At once on that stack; nothing describes that. */
+		APART void work_on(char *top)
+		{
+			__asm__ volatile("movq %%rsp, %%rbx\n\t"
+					 "movq %0, %%rsp\n\t"
+					 "call work\n\t"
+					 "movq %%rbx, %%rsp"
+					 : : "r"(top)
+					 : "rbx", "rax", "rcx", "rdx", "rsi",
+					   "rdi", "r8", "r9", "r10", "r11",
+					   "memory", "cc");
+		}
+		int main(void)
+		{
+			char *stack = mmap(0, SIZE + 4096,
+					   PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			PQfinish(PQconnectStart("port=abc"));
+			for (int i = 0; i < 2; i++)
+				work_on(stack + SIZE);
+			munmap(stack + SIZE, 4096);
+			work_on(stack + SIZE);
+			return puts("fine") < 0;
+		}
+	END_OF_C
+	run_bare
+}
