@@ -445,6 +445,13 @@ static void watch_thread(void)
 	owners_watch_thread();
 }
 
+/* A longjmp has left its frames: that they are gone is no loss. */
+static void take_what_is_left(struct stack *stack)
+{
+	stack->cut |= stack->alone;
+	stack->alone = false;
+}
+
 void leases_tried(struct lease_try *try, enum lease_end end, uint64_t handle,
 		  const char *function, const void *caller)
 {
@@ -455,6 +462,8 @@ void leases_tried(struct lease_try *try, enum lease_end end, uint64_t handle,
 
 	leave_try(try);
 	stack_capture(&stack, caller);
+	if (end == LEASE_EXCEPTION)
+		take_what_is_left(&stack);
 	record = tracker_lock();
 	pool = record ? pool_of(try) : NULL;
 	if (pool) {
