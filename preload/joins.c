@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/joins.h"
 
-#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "preload/counters.h"
 #include "preload/readable.h"
 #include "preload/tracker.h"
 #include "preload/uses.h"
+#include "preload/valgrind_x86_64.h"
 
 #define PAGE   4096u
 #define WORDS  16u /* of an object, from its beginning */
@@ -19,21 +21,17 @@ static bool is_address(uint64_t word)
 	return word >= 4096 && word < UINT64_C(1) << 47 && word % 8 == 0;
 }
 
-static bool load(uint64_t address, uint64_t *ret)
+/* Of whatever type it is; it may lie behind the end of an object. */
+typedef uint64_t any_word __attribute__((may_alias));
+
+__attribute__((no_sanitize("address", "thread"))) static uint64_t
+word_at(uint64_t address)
 {
-	if (!readable(address))
-		return false;
-	memcpy(ret, (const void *)(uintptr_t)address, sizeof(*ret));
-	return true;
+	return *(const volatile any_word *)(uintptr_t)address;
 }
 
-/*
- * Words of memory that may not be there, or not be meant to be read: returns
- * how many could be.  What copies them at once (process_vm_readv), and what
- * tells whether that is allowed (a file in /proc), is death in a program that
- * has confined itself.
- */
-static unsigned read_words(uint64_t address, uint64_t *words)
+/* Where a page that is not there ends them. */
+static unsigned read_pages(uint64_t address, uint64_t *words)
 {
 	unsigned count = 0;
 
@@ -43,10 +41,43 @@ static unsigned read_words(uint64_t address, uint64_t *words)
 		/* A page is there or not. */
 		if ((!count || at % PAGE == 0) && !readable(at))
 			break;
-		memcpy(&words[count++], (const void *)(uintptr_t)at,
-		       sizeof(*words));
+		words[count++] = word_at(at);
 	}
 	return count;
+}
+
+/* To valgrind it is a mistake to read what nobody has written. */
+static unsigned copy_words(uint64_t address, uint64_t *words)
+{
+	const struct iovec here = { words, WORDS * sizeof(*words) };
+	const struct iovec there = { (void *)(uintptr_t)address,
+				     WORDS * sizeof(*words) };
+	const ssize_t size = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+
+	return size > 0 ? (unsigned)size / sizeof(*words) : 0;
+}
+
+/*
+ * Words of memory that may not be there, or not be meant to be read: returns
+ * how many could be.  The call that copies them at once, and what tells whether
+ * that is allowed (a file in /proc), is death in a program that has confined
+ * itself; none does under valgrind.
+ */
+static unsigned read_words(uint64_t address, uint64_t *words)
+{
+	if (valgrind_is_running())
+		return copy_words(address, words);
+	return read_pages(address, words);
+}
+
+static bool load(uint64_t address, uint64_t *ret)
+{
+	uint64_t words[WORDS];
+
+	if (!read_words(address, words))
+		return false;
+	*ret = words[0];
+	return true;
 }
 
 static struct record_slot *connection(uint64_t word, uint32_t *ret_number)

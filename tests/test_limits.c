@@ -158,7 +158,8 @@ END_TEST
 /* An alert is for larger ones, but this one was asked for. */
 START_TEST(a_small_pool_passes_util)
 {
-	pool.capacity = pool.peak_used = 1;
+	pool.capacity = 1;
+	pool.peak_used = 1;
 	use(2, 8, 1);
 	judge_pool("util=80");
 	ck_assert_uint_eq(report.finding_count, 1);

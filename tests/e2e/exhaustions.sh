@@ -91,6 +91,38 @@ test_a_lease_is_joined_where_system_calls_are_filtered() {
 }
 
 # What is read of a handle is not taken for a mistake of the program.
+# What lies behind it is nobody's.
+test_nor_is_it_to_look_behind_a_small_handle() {
+	cat >small.c <<-'END'
+		#include <libpq-fe.h>
+		#include <stdlib.h>
+		struct small { PGconn *conn; };
+		static struct small *take(void)
+		{
+			struct small *small = malloc(sizeof(*small));
+			small->conn = PQconnectdb("");
+			return small;
+		}
+		static void give(struct small *small)
+		{
+			PQfinish(small->conn);
+			free(small);
+		}
+		int main(void)
+		{
+			give(take());
+			give(take());
+			return 0;
+		}
+	END
+	# shellcheck disable=SC2046
+	cc -g -o small small.c $(pkg-config --cflags libpq) -lpq
+	leak_run --hook 'acquire take handle=return; release give handle=arg1' \
+		timeout 60 valgrind -q --error-exitcode=7 ./small >out 2>err
+	[ ! -s err ] || fail "valgrind says: $(cat err)"
+	json report.json '.totals | [.acquires, .releases]' '[2,2]'
+}
+
 test_to_look_into_a_handle_is_no_mistake_to_valgrind() {
 	command -v valgrind >/dev/null || skip "no valgrind here"
 	leak_run --fail-on none timeout 60 valgrind -q --error-exitcode=7 \
