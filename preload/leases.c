@@ -2,7 +2,6 @@
 #include "preload/leases.h"
 
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/counters.h"
@@ -44,8 +43,6 @@ static struct {
 /* Of each thread, without the lock. */
 static _Thread_local struct {
 	unsigned inside; /* calls that rules name */
-	unsigned tid_of; /* which process it was */
-	int32_t tid;
 	bool wanted, is_watched;
 	struct lease_try *try; /* the innermost */
 	/* The last one was in vain: what comes soon goes on with it. */
@@ -88,14 +85,9 @@ bool leases_wanted(void)
 	return thread.wanted && !thread.inside;
 }
 
-/* A system call, so once in a thread; after a fork it is another one. */
 static int32_t own_tid(void)
 {
-	if (thread.tid_of != recording_generation()) {
-		thread.tid = (int32_t)syscall(SYS_gettid);
-		thread.tid_of = recording_generation();
-	}
-	return thread.tid;
+	return recording_thread(recording_generation());
 }
 
 static bool is_own(const struct lease *lease)

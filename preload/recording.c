@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -340,6 +341,21 @@ bool recording_is_still(unsigned generation)
 unsigned recording_generation(void)
 {
 	return recording.generation;
+}
+
+/* A system call, so once in a thread; after a fork it is another one. */
+int32_t recording_thread(unsigned generation)
+{
+	static _Thread_local struct {
+		unsigned generation;
+		int32_t tid;
+	} own;
+
+	if (own.generation != generation) {
+		own.tid = (int32_t)syscall(SYS_gettid);
+		own.generation = generation;
+	}
+	return own.tid;
 }
 
 bool recording_is_torn(void)

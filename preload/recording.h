@@ -88,6 +88,8 @@ bool recording_is_borrowed(void);
 
 /* Which process this is: it changes in every child.  Under the lock. */
 unsigned recording_generation(void);
+/* The calling thread, in the process of that generation; without the lock. */
+int32_t recording_thread(unsigned generation);
 
 /* A word on the page that tells them apart: no child has it. */
 const void *recording_page(void);

@@ -2,8 +2,6 @@
 #include "preload/uses.h"
 
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "preload/hash.h"
 #include "preload/leases.h"
@@ -84,21 +82,6 @@ void uses_forget(void)
 	atomic_store(&uses.generation, recording_generation());
 }
 
-/* A system call, so once in a thread; after a fork it is another one. */
-static int32_t thread_id(unsigned generation)
-{
-	static _Thread_local struct {
-		unsigned generation;
-		int32_t tid;
-	} own;
-
-	if (own.generation != generation) {
-		own.tid = (int32_t)syscall(SYS_gettid);
-		own.generation = generation;
-	}
-	return own.tid;
-}
-
 static uint32_t since(struct record_slot *slot)
 {
 	return (uint32_t)__atomic_load_n(&slot->acquired_ns, __ATOMIC_RELAXED);
@@ -156,7 +139,7 @@ enum use_work uses_begin(struct use *use, const void *handle)
 	if (!entry || !take(use, entry, key))
 		return atomic_load(&set->crowded) ? USE_INDEX : USE_NOTHING;
 	atomic_fetch_add_explicit(&use->slot->calls, 1, memory_order_relaxed);
-	return take_over(use->slot, thread_id(use->generation));
+	return take_over(use->slot, recording_thread(use->generation));
 }
 
 void uses_follow(struct use *use, const void *handle)
