@@ -183,6 +183,15 @@ uint32_t make_site(struct make_record *m, const char *function,
 	return add(m, RECORD_SITES, &site, 1);
 }
 
+uint32_t make_site_at(struct make_record *m, const char *function,
+		      uint64_t offset)
+{
+	const struct record_frame frame = { .kind = FRAME_NATIVE,
+					    .offset = offset };
+
+	return make_site(m, function, &frame, 1);
+}
+
 static uint32_t some_site(struct make_record *m, uint32_t module)
 {
 	const struct record_frame frames[] = {

@@ -70,6 +70,9 @@ uint32_t make_server(struct make_record *m, const char *host, const char *port,
 /* A site of connections; the counters are 0. */
 uint32_t make_site(struct make_record *m, const char *function,
 		   const struct record_frame *frames, uint16_t count);
+/* ... with one frame, in the first module. */
+uint32_t make_site_at(struct make_record *m, const char *function,
+		      uint64_t offset);
 
 /* Some of everything: 5 slots, the last of them in flight, 2 sites ... */
 void make_some(struct make_record *m);

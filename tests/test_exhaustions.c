@@ -5,42 +5,21 @@
  * site 0 were out.
  */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "analyzer/columns.h"
-#include "analyzer/judge.h"
+#include "tests/judged.h"
 #include "tests/made_report.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
 #include "tests/suites.h"
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct make_record record;
 static struct record_pool pool;
 static struct record_exhaustion dry;
 static struct record_keeper keepers[2];
 
-static uint32_t site_at(uint64_t offset)
-{
-	const struct record_frame frame = { .kind = FRAME_NATIVE,
-					    .offset = offset };
-
-	return make_site(&record, "take", &frame, 1);
-}
-
 static void begin(void)
 {
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
+	judged_begin();
 	make_init(&record);
 	record.header.pid = 7;
 	record.header.started_ns = NOON;
@@ -50,7 +29,7 @@ static void begin(void)
 	for (int i = 0; i < 2; i++)
 		keepers[i] = (struct record_keeper){
 			.slot = (uint32_t)i,
-			.site = i ? 0 : site_at(0x100),
+			.site = i ? 0 : make_site_at(&record, "take", 0x100),
 			.acquired_ns = (10 + (uint64_t)i) * SECOND,
 			.used_ns = UINT64_C(15) * SECOND,
 			.tid = 12 + i,
@@ -59,35 +38,22 @@ static void begin(void)
 		};
 	dry = (struct record_exhaustion){ .kind = EXHAUSTION_NOTHING,
 					  .when_ns = UINT64_C(20) * SECOND,
-					  .site = site_at(0x200),
+					  .site = make_site_at(&record, "take",
+							       0x200),
 					  .tid = 99,
 					  .used = 2,
 					  .waiting = 3,
 					  .keeper_count = 2 };
 }
 
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
-}
-
 static void judge_it(void)
 {
-	const char *error = "";
-
 	make_one(&record, RECORD_POOLS, &pool);
 	for (int i = 0; i < 2; i++)
 		make_one(&record, RECORD_KEEPERS, &keepers[i]);
 	make_one(&record, RECORD_EXHAUSTIONS, &dry);
-	make_finish(&record);
-	make_save(&record, scratch_path("7-815-0.rec"));
-	make_release(&record);
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
+	judged_save(&record, "7-815-0.rec");
+	judge_scratch();
 }
 
 START_TEST(it_says_when_where_and_how_much_there_was)
@@ -299,7 +265,7 @@ Suite *exhaustions_suite(void)
 	Suite *suite = suite_create("exhaustions");
 	TCase *test = tcase_create("judged");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, it_says_when_where_and_how_much_there_was);
 	tcase_add_test(test, it_says_who_had_them_the_oldest_first);
 	tcase_add_test(test, what_is_no_pool_for_certain_did_not_run_dry);

@@ -9,45 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/judge.h"
 #include "analyzer/naming.h"
 #include "analyzer/proc.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
-
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
-
-static void begin(void)
-{
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
-}
-
-static void judge_scratch(void)
-{
-	const char *error = "";
-
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
-}
 
 /* A record of process `pid` in the making, with one module. */
 static struct make_record made;
@@ -68,10 +33,7 @@ static void start_record(int pid, uint64_t started_ns)
 
 static uint32_t site_at(uint64_t offset)
 {
-	const struct record_frame frame = { .kind = FRAME_NATIVE,
-					    .offset = offset };
-
-	return make_site(&made, "PQconnectdb", &frame, 1);
+	return make_site_at(&made, "PQconnectdb", offset);
 }
 
 static void add_slot(uint32_t site, enum record_slot_state state,
@@ -88,13 +50,6 @@ static void add_slot(uint32_t site, enum record_slot_state state,
 
 	make_slot(&made, &slot);
 	made.header.totals[TOTAL_CONNECTS]++;
-}
-
-static void save_record(const char *name)
-{
-	make_finish(&made);
-	make_save(&made, scratch_path(name));
-	make_release(&made);
 }
 
 static const struct report_finding *finding(const char *kind)
@@ -117,7 +72,7 @@ START_TEST(the_state_of_a_handle_decides_its_kind)
 	add_slot(site, SLOT_CONNECTING, SLOT_EVER_ESTABLISHED | SLOT_RESET);
 	add_slot(site, SLOT_FAILED, 0);
 	add_slot(site, SLOT_CONNECTING, 0);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.finding_count, 3);
 	ck_assert_uint_eq(finding("leaked-connection")->count, 3);
@@ -131,7 +86,7 @@ START_TEST(without_a_search_a_handle_is_undecided_and_does_not_gate)
 {
 	start_record(7, 1);
 	add_slot(site_at(0x100), SLOT_ESTABLISHED, SLOT_EVER_ESTABLISHED);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	judge_scratch();
 	ck_assert_str_eq(report.findings[0].class, "undecided");
 	ck_assert(!report.findings[0].gates);
@@ -146,7 +101,7 @@ START_TEST(equal_stacks_of_two_processes_are_one_finding)
 		add_slot(site_at(0x100), SLOT_ESTABLISHED, 1);
 		add_slot(site_at(0x200), SLOT_ESTABLISHED, 1);
 		add_slot(site_at(0x200), SLOT_ESTABLISHED, 1);
-		save_record(pid == 7 ? "7-5-0.rec" : "8-5-0.rec");
+		judged_save(&made, pid == 7 ? "7-5-0.rec" : "8-5-0.rec");
 	}
 	judge_scratch();
 	ck_assert_uint_eq(report.finding_count, 2);
@@ -160,7 +115,7 @@ START_TEST(a_handle_whose_site_was_lost_is_still_a_finding)
 {
 	start_record(7, 1);
 	add_slot(RECORD_NONE, SLOT_ESTABLISHED, 1);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.finding_count, 1);
 	ck_assert_uint_eq(report.findings[0].stack.count, 0);
@@ -181,7 +136,7 @@ START_TEST(a_record_that_was_made_ahead_shows_nothing)
 {
 	start_record(7, 1);
 	made.header.flags = RECORD_AHEAD;
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	judge_scratch();
 	ck_assert_int_eq(report.incomplete[0].reason, REASON_NO_LIBPQ);
 	ck_assert_uint_eq(report.process_count, 0);
@@ -193,7 +148,7 @@ START_TEST(every_loss_is_counted_and_told)
 	start_record(7, 1);
 	made.header.lost[LOSS_HANDLE] = 12;
 	made.header.lost[LOSS_KINDS - 1] = 1;
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	scratch_write("9-5-0.rec", "rubbish");
 	scratch_write("run.log", "connleak 1\nlost 8 5 28\n");
 	judge_scratch();
@@ -210,7 +165,7 @@ END_TEST
 START_TEST(a_record_that_somebody_has_removed_is_a_loss)
 {
 	start_record(7, 1);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	scratch_write("run.log", "connleak 1\nimage 8 5 10 /bin/app\n"
 				 "record 7 5 7-5-0.rec\n"
 				 "record 8 5 8-5-0.rec\n");
@@ -234,7 +189,7 @@ START_TEST(what_was_only_counted_is_a_loss)
 	FILE *file;
 
 	start_record(7, 1);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	file = fopen(scratch_path(RECORD_GAPS), "w");
 	fwrite(&gaps, sizeof(gaps), 1, file);
 	fclose(file);
@@ -250,7 +205,7 @@ END_TEST
 START_TEST(a_tally_that_cannot_be_read_is_a_loss)
 {
 	start_record(7, 1);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	scratch_write(RECORD_GAPS, "CONNLEAK");
 	judge_scratch();
 	ck_assert_uint_eq(report.incomplete_count, 1);
@@ -261,7 +216,7 @@ END_TEST
 START_TEST(an_unfinished_record_is_a_note_and_no_loss)
 {
 	start_record(7, 1);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	scratch_write("8-5-0.new", "");
 	judge_scratch();
 	ck_assert_int_eq(report.status, REPORT_CLEAN);
@@ -280,7 +235,7 @@ static const char *end_of(int pid, size_t nth)
 START_TEST(a_log_tells_how_each_process_ended)
 {
 	start_record(7, 1);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	scratch_write("run.log", "connleak 1\n"
 				 "image 7 5 10 /bin/a\nimage 7 5 20 /bin/b\n"
 				 "image 8 6 30 /bin/c\nimage 9 7 40 /bin/d\n"
@@ -300,7 +255,7 @@ START_TEST(a_pid_used_again_is_another_process)
 {
 	start_record(7, 15);
 	add_slot(site_at(1), SLOT_ESTABLISHED, 1);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	scratch_write("run.log", "connleak 1\nimage 7 5 10 /bin/a\n"
 				 "end 7 2000 signal 9\n"
 				 "image 7 6 3000 /bin/b\nend 7 4000 exit 0\n");
@@ -326,7 +281,7 @@ START_TEST(equal_pids_of_two_namespaces_are_two_processes)
 		made.header.start_ticks = n << RECORD_SPACE_BITS | 5;
 		made.header.totals[TOTAL_PEAK_OPEN] = n;
 		make_mark(&made, MARK_EXIT, (int32_t)n);
-		save_record(n == 1 ? "7-1-0.rec" : "7-2-0.rec");
+		judged_save(&made, n == 1 ? "7-1-0.rec" : "7-2-0.rec");
 	}
 	snprintf(log, sizeof(log),
 		 "connleak 1\nspace 3\nstart 9 7 /bin/sh\n"
@@ -347,7 +302,7 @@ END_TEST
 START_TEST(a_child_of_fork_has_a_process_of_its_own)
 {
 	start_record(8, 100);
-	save_record("8-5-0.rec");
+	judged_save(&made, "8-5-0.rec");
 	scratch_write("run.log", "connleak 1\nimage 7 5 10 /bin/a\n"
 				 "end 7 200 exit 0\nend 8 300 exit 4\n");
 	judge_scratch();
@@ -361,7 +316,7 @@ static void save_marked(const char *name, enum record_mark_kind kind,
 			int32_t status)
 {
 	make_mark(&made, kind, status);
-	save_record(name);
+	judged_save(&made, name);
 }
 
 START_TEST(a_mark_tells_an_end_that_nobody_else_saw)
@@ -417,7 +372,7 @@ END_TEST
 START_TEST(a_process_without_a_mark_that_nobody_saw_ended_somehow)
 {
 	start_record(7, 15);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	judge_scratch();
 	ck_assert_str_eq(end_of(7, 0), "unknown");
 }
@@ -453,7 +408,7 @@ END_TEST
 START_TEST(the_end_of_a_process_nothing_is_known_of_is_left_out)
 {
 	start_record(7, 15);
-	save_record("7-5-0.rec");
+	judged_save(&made, "7-5-0.rec");
 	scratch_write("run.log", "connleak 1\nimage 7 5 10 /bin/a\n"
 				 "end 99 15 exit 0\nend 7 20 exit 0\n");
 	judge_scratch();
@@ -527,15 +482,15 @@ START_TEST(a_fingerprint_depends_on_functions_and_not_on_lines)
 		.module = "/a/app", .function = "take", .line = 3, .offset = 9
 	};
 	const struct report_stack stack = { .frames = &frame, .count = 1 };
-	const char *first = naming_fingerprint(&arena, "k", &stack);
+	const char *first = naming_fingerprint(&report.arena, "k", &stack);
 
 	frame.line = 30;
 	frame.offset = 90;
 	frame.module = "/b/app";
-	ck_assert_str_eq(naming_fingerprint(&arena, "k", &stack), first);
-	ck_assert_str_ne(naming_fingerprint(&arena, "l", &stack), first);
+	ck_assert_str_eq(naming_fingerprint(&report.arena, "k", &stack), first);
+	ck_assert_str_ne(naming_fingerprint(&report.arena, "l", &stack), first);
 	frame.function = "other";
-	ck_assert_str_ne(naming_fingerprint(&arena, "k", &stack), first);
+	ck_assert_str_ne(naming_fingerprint(&report.arena, "k", &stack), first);
 }
 END_TEST
 
@@ -544,7 +499,7 @@ Suite *judge_suite(void)
 	Suite *suite = suite_create("judge");
 	TCase *test = tcase_create("findings");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, the_state_of_a_handle_decides_its_kind);
 	tcase_add_test(
 		test, without_a_search_a_handle_is_undecided_and_does_not_gate);
@@ -556,7 +511,7 @@ Suite *judge_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("gaps");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, no_record_at_all_is_never_clean);
 	tcase_add_test(test, a_record_that_was_made_ahead_shows_nothing);
 	tcase_add_test(test, every_loss_is_counted_and_told);
@@ -568,7 +523,7 @@ Suite *judge_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("processes");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, a_log_tells_how_each_process_ended);
 	tcase_add_test(test, a_pid_used_again_is_another_process);
 	tcase_add_test(test, equal_pids_of_two_namespaces_are_two_processes);
@@ -588,7 +543,7 @@ Suite *judge_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("names");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, a_site_is_named_by_the_users_own_code);
 	tcase_add_test(test,
 		       a_fingerprint_depends_on_functions_and_not_on_lines);

@@ -8,19 +8,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "analyzer/judge.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
 
 #define SECOND	UINT64_C(1000000000)
 #define STARTED (UINT64_C(1700000000) * SECOND)
 #define ENDED	(100 * SECOND) /* since then */
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct make_record made;
 static struct record_pool pool;
 static struct record_slot lease, connection; /* the next to be added */
@@ -31,15 +25,7 @@ static bool marked;			     /* the process said it would end */
 
 static void begin(void)
 {
-	const struct record_frame frame = { .kind = FRAME_NATIVE,
-					    .offset = 0x100 };
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
+	judged_begin();
 	make_init(&made);
 	made.header.pid = 7;
 	made.header.started_ns = STARTED;
@@ -49,7 +35,7 @@ static void begin(void)
 	lease = (struct record_slot){
 		.kind = HANDLE_LEASE,
 		.state = SLOT_ESTABLISHED,
-		.site = make_site(&made, "take", &frame, 1),
+		.site = make_site_at(&made, "take", 0x100),
 		.server = RECORD_NONE,
 		.acquired_ns = 20 * SECOND,
 		.tid = 12,
@@ -62,7 +48,7 @@ static void begin(void)
 		.kind = HANDLE_CONNECTION,
 		.state = SLOT_ESTABLISHED,
 		.flags = SLOT_EVER_ESTABLISHED | SLOT_POOLED,
-		.site = make_site(&made, "PQconnectdb", &frame, 1),
+		.site = make_site_at(&made, "PQconnectdb", 0x100),
 		.server = make_server(&made, "db1", "5432", "orders", "app"),
 		.acquired_ns = 10 * SECOND,
 		.backend_pid = 4242,
@@ -75,14 +61,6 @@ static void begin(void)
 	};
 	counts = (struct record_site){ .acquired = 1 };
 	marked = true;
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
 }
 
 /* A lease without a connection that is known. */
@@ -108,7 +86,6 @@ static void judge_it(const char *end)
 	const struct record_mark mark = { .kind = MARK_EXIT,
 					  .when_ns = ENDED,
 					  .tid = 7 };
-	const char *error = "";
 	struct record_site *site;
 	char log[200];
 
@@ -136,9 +113,7 @@ static void judge_it(const char *end)
 		 (unsigned long long)STARTED - 5,
 		 (unsigned long long)(STARTED + ENDED), end);
 	scratch_write("run.log", log);
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
+	judge_scratch();
 }
 
 static const struct report_finding *finding(const char *kind)
@@ -589,14 +564,14 @@ Suite *leases_judged_suite(void)
 	Suite *suite = suite_create("leases_judged");
 	TCase *test = tcase_create("held and undecided");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, a_lease_that_is_out_at_a_normal_end_is_held);
 	tcase_add_test(test,
 		       a_lease_that_is_out_when_it_is_killed_is_undecided);
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("by-design");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, a_lease_that_is_marked_is_by_design);
 	tcase_add_test(test, a_mark_on_its_connection_is_not_one_on_the_lease);
 	tcase_add_test(test, a_lease_whose_connection_listens_is_by_design);
@@ -606,7 +581,7 @@ Suite *leases_judged_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("lost");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, a_lease_whose_thread_has_ended_is_lost);
 	tcase_add_test(test,
 		       a_lease_whose_thread_has_ended_is_lost_after_a_kill_too);
@@ -620,7 +595,7 @@ Suite *leases_judged_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("growing");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, leases_that_a_site_leaves_behind_are_growing);
 	tcase_add_test(
 		test,
@@ -645,7 +620,7 @@ Suite *leases_judged_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("said");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, a_lease_has_what_is_known_of_its_connection);
 	tcase_add_test(test,
 		       a_lease_whose_connection_is_unknown_says_nothing_of_it);
@@ -653,7 +628,7 @@ Suite *leases_judged_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("evidence");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test,
 		       of_a_built_in_rule_without_evidence_nothing_counts);
 	tcase_add_test(test, with_evidence_it_counts_as_any_other);
@@ -662,7 +637,7 @@ Suite *leases_judged_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("held-too-long");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(
 		test,
 		a_lease_far_older_than_holds_of_its_place_is_kept_too_long);

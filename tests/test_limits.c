@@ -5,19 +5,13 @@
  */
 #include <string.h>
 
-#include "analyzer/judge.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
 
 #define MS     UINT64_C(1000000)
 #define SECOND (1000 * MS)
 #define NOON   (UINT64_C(1763726400) * SECOND)
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct thresholds thresholds;
 static struct make_record made;
 static struct record_pool pool;
@@ -45,19 +39,9 @@ static void start_record(int pid)
 
 static void begin(void)
 {
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
+	judged_begin();
 	thresholds_default(&thresholds);
 	start_record(7);
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
 }
 
 /* So many leases are out from this second to that. */
@@ -77,30 +61,22 @@ static void add_pool(void)
 	make_one(&made, RECORD_POOLS, &pool);
 }
 
-static void save_record(const char *name)
-{
-	make_finish(&made);
-	make_save(&made, scratch_path(name));
-	make_release(&made);
-}
-
-static void judge_scratch(const char *fail_on)
+static void judge_against(const char *fail_on)
 {
 	const char *error = "";
 
-	ck_assert_msg(!gate_parse(&gate, fail_on, false, NULL, &arena, &error),
-		      "%s", error);
+	ck_assert_msg(
+		!gate_parse(&gate, fail_on, false, NULL, &report.arena, &error),
+		"%s", error);
 	gate.thresholds = &thresholds;
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
+	judge_scratch();
 }
 
 static void judge_pool(const char *fail_on)
 {
 	add_pool();
-	save_record("7-815-0.rec");
-	judge_scratch(fail_on);
+	judged_save(&made, "7-815-0.rec");
+	judge_against(fail_on);
 }
 
 /* There is one finding, which gates. */
@@ -213,8 +189,8 @@ END_TEST
 
 START_TEST(without_any_pool_util_gates)
 {
-	save_record("7-815-0.rec");
-	judge_scratch("util=80");
+	judged_save(&made, "7-815-0.rec");
+	judge_against("util=80");
 	ck_passed("util=80 cannot be checked: no pool was seen; rules (--hook "
 		  "'acquire ...', 'release ...', 'capacity ...') or calls of "
 		  "connleak.h tell of one");
@@ -239,8 +215,8 @@ START_TEST(a_pool_whose_series_was_not_kept_is_incomplete)
 {
 	pool.first_bucket = RECORD_NONE;
 	make_one(&made, RECORD_POOLS, &pool);
-	save_record("7-815-0.rec");
-	judge_scratch("util=80");
+	judged_save(&made, "7-815-0.rec");
+	judge_against("util=80");
 	ck_assert_int_eq(report.status, REPORT_INCOMPLETE);
 	ck_assert_str_eq(report.incomplete[0].text,
 			 "process 7: how much of take was in use over time "
@@ -254,8 +230,8 @@ START_TEST(a_pool_that_was_never_so_full_needs_no_series)
 	pool.first_bucket = RECORD_NONE;
 	pool.peak_used = 7;
 	make_one(&made, RECORD_POOLS, &pool);
-	save_record("7-815-0.rec");
-	judge_scratch("util=80");
+	judged_save(&made, "7-815-0.rec");
+	judge_against("util=80");
 	ck_kept();
 }
 END_TEST
@@ -327,7 +303,7 @@ static TCase *about(Suite *suite, const char *name)
 {
 	TCase *test = tcase_create(name);
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	suite_add_tcase(suite, test);
 	return test;
 }

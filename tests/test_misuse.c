@@ -6,53 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analyzer/judge.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
 
 #define OWNER_BEGAN 5000u /* monotonic */
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct make_record made;
-
-static void begin(void)
-{
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
-}
-
-static void judge_scratch(void)
-{
-	const char *error = "";
-
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
-}
 
 static uint32_t start_record(int pid, uint64_t began, const char *function,
 			     uint64_t offset)
 {
 	struct record_module module = { .build_id_size = 20 };
-	const struct record_frame frame = { .kind = FRAME_NATIVE,
-					    .offset = offset };
 
 	make_init(&made);
 	made.header.pid = pid;
@@ -60,7 +24,7 @@ static uint32_t start_record(int pid, uint64_t began, const char *function,
 	made.header.started_ns = 1000000 + began;
 	memset(module.build_id, 0xab, 20);
 	make_module(&made, &module);
-	return make_site(&made, function, &frame, 1);
+	return make_site_at(&made, function, offset);
 }
 
 /* As if so many had been acquired at its site. */
@@ -291,7 +255,7 @@ Suite *misuse_suite(void)
 	Suite *suite = suite_create("misuse");
 	TCase *test = tcase_create("a child");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, a_misuse_is_found_where_the_handle_was_acquired);
 	tcase_add_test(test,
 		       its_handle_is_the_owners_and_its_process_the_other);

@@ -6,36 +6,16 @@
  */
 #include <string.h>
 
-#include "analyzer/judge.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct make_record made;
 static struct record_pool pool;
 static struct record_event event;
 
-static uint32_t add_site(const char *function, uint64_t offset)
-{
-	const struct record_frame frame = { .kind = FRAME_NATIVE,
-					    .offset = offset };
-
-	return make_site(&made, function, &frame, 1);
-}
-
 static void begin(void)
 {
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
+	judged_begin();
 	make_init(&made);
 	make_one(&made, RECORD_POOLS,
 		 &(struct record_pool){ .flags = POOL_CONNECTIONS });
@@ -47,25 +27,16 @@ static void begin(void)
 		.handle = 0x10,
 		.owner_began = made.header.started_mono,
 		.owner_pid = made.header.pid,
-		.owner_site = add_site("take", 0x100),
+		.owner_site = make_site_at(&made, "take", 0x100),
 		.tid = 12,
 		.pool = 1,
 		.more = 4,
 	};
-	event.stack = add_site("drop", 0x200);
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
+	event.stack = make_site_at(&made, "drop", 0x200);
 }
 
 static const struct report_finding *judge_it(void)
 {
-	const char *error = "";
 	struct record_site *site;
 
 	make_one(&made, RECORD_POOLS, &pool);
@@ -77,9 +48,7 @@ static const struct report_finding *judge_it(void)
 	site->acquired = 1;
 	make_save(&made, scratch_path("7-815-0.rec"));
 	make_release(&made);
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
+	judge_scratch();
 	return report.finding_count ? report.findings : NULL;
 }
 
@@ -201,7 +170,7 @@ Suite *own_misuse_suite(void)
 	Suite *suite = suite_create("own_misuse");
 	TCase *test = tcase_create("own misuse");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, what_is_done_again_and_again_is_counted);
 	tcase_add_test(
 		test,

@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What analyzer/pools.h and judge.h promise of pools, on records by hand. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "analyzer/judge.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct make_record made;
-
-static void begin(void)
-{
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
-}
 
 static void start_record(int pid)
 {
@@ -75,29 +49,13 @@ static void add_pool(struct record_pool pool)
 	make_one(&made, RECORD_POOLS, &pool);
 }
 
-static void save_record(const char *name)
-{
-	make_finish(&made);
-	make_save(&made, scratch_path(name));
-	make_release(&made);
-}
-
-static void judge_scratch(void)
-{
-	const char *error = "";
-
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
-}
-
 START_TEST(a_pool_is_told_with_all_its_numbers)
 {
 	const struct report_pool *pool;
 
 	start_record(7);
 	add_pool(pool_of("take"));
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.pool_count, 1);
 	pool = report.pools;
@@ -135,7 +93,7 @@ START_TEST(a_pool_names_the_rule_that_acquires_from_it)
 	pool = pool_of("take");
 	pool.rule = 0;
 	add_pool(pool);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_str_eq(report.pools[0].rule, "acquire take handle=return");
 }
@@ -149,7 +107,7 @@ START_TEST(all_connections_are_no_entry)
 	all = pool_of("connect");
 	all.flags = POOL_CONNECTIONS;
 	add_pool(all);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.pool_count, 0);
 	ck_assert_uint_eq(report.totals.acquires, 0);
@@ -163,7 +121,7 @@ START_TEST(sums_are_over_processes_and_the_peak_is_the_highest)
 		made.header.totals[TOTAL_PEAK_LEASES] = (uint64_t)pid;
 		add_pool(pool_of("take"));
 		add_pool(pool_of("give"));
-		save_record(pid == 7 ? "7-815-0.rec" : "8-815-0.rec");
+		judged_save(&made, pid == 7 ? "7-815-0.rec" : "8-815-0.rec");
 	}
 	judge_scratch();
 	ck_assert_uint_eq(report.pool_count, 4);
@@ -194,10 +152,10 @@ START_TEST(pools_of_one_name_in_a_process_are_numbered)
 	add_pool(unproven);
 	add_pool(pool_of("other"));
 	add_pool(pool_of("take"));
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	start_record(8);
 	add_pool(pool_of("take"));
-	save_record("8-815-0.rec");
+	judged_save(&made, "8-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.pool_count, 4);
 	ck_assert(has_pool(7, "take #1"));
@@ -220,7 +178,7 @@ START_TEST(who_failed_comes_first_then_who_waited)
 	pool.sums[POOL_ERRORS] = pool.sums[POOL_EXCEPTIONS] = 0;
 	add_pool(pool);
 	add_pool(pool_of("fails"));
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_str_eq(report.pools[0].name, "fails");
 	ck_assert_str_eq(report.pools[1].name, "waits");
@@ -237,7 +195,7 @@ START_TEST(nobody_waited_nobody_knows_how_long)
 	memset(pool.wait_us, 0, sizeof(pool.wait_us));
 	pool.capacity = 0;
 	add_pool(pool);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert(isnan(report.pools[0].wait_p95_s));
 	ck_assert_uint_eq(report.pools[0].capacity, 0);
@@ -249,7 +207,7 @@ START_TEST(what_a_pool_lost_makes_it_incomplete)
 	start_record(7);
 	made.header.lost[LOSS_POOL] = 3;
 	made.header.lost[LOSS_HOLD] = 1;
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_int_eq(report.status, REPORT_INCOMPLETE);
 	ck_assert_uint_eq(report.totals.lost, 4);
@@ -265,7 +223,7 @@ Suite *pools_suite(void)
 	Suite *suite = suite_create("pools");
 	TCase *test = tcase_create("pools");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, a_pool_is_told_with_all_its_numbers);
 	tcase_add_test(test, a_pool_names_the_rule_that_acquires_from_it);
 	tcase_add_test(test, all_connections_are_no_entry);

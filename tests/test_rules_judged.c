@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What came of rules: analyzer/judge_rules.c, pool_code.h and naming.h. */
-#include <stdio.h>
 #include <string.h>
 
-#include "analyzer/judge.h"
 #include "analyzer/naming.h"
 #include "analyzer/pool_code.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
 
 #define APP  "/usr/bin/app"
 #define POOL "/usr/lib/libpool.so.1"
 #define TAKE "acquire dbh_take handle=return"
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct make_record made;
-
-static void begin(void)
-{
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
-}
 
 static void start_record(int pid, const char *exe)
 {
@@ -67,32 +41,11 @@ static void add_rule(const char *text, const char *function, const char *module,
 	make_one(&made, RECORD_RULES, &rule);
 }
 
-static void save_record(const char *name)
-{
-	make_finish(&made);
-	make_save(&made, scratch_path(name));
-	make_release(&made);
-}
-
-static void collect(void)
-{
-	const char *error = "";
-
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-}
-
-static void judge_scratch(void)
-{
-	collect();
-	judge(&report, &evidence, &gate, NULL);
-}
-
 START_TEST(a_users_rule_that_matched_nothing_is_a_note)
 {
 	start_record(7, APP);
 	add_rule(TAKE, "dbh_take", NULL, NULL, 0);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.note_count, 1);
 	ck_assert_str_eq(report.notes[0].why,
@@ -108,7 +61,7 @@ START_TEST(a_rule_that_does_not_hold_is_said_once)
 {
 	start_record(7, APP);
 	add_rule("aquire dbh_take", "", NULL, "it is none", 0);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.note_count, 1);
 	ck_assert_str_eq(report.notes[0].why,
@@ -120,11 +73,11 @@ START_TEST(one_that_matched_anywhere_is_none)
 {
 	start_record(7, APP);
 	add_rule(TAKE, "dbh_take", NULL, NULL, 0);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	start_record(8, APP);
 	add_rule(TAKE, "dbh_take", NULL, NULL, 0);
 	add_rule(TAKE, "dbh_take", POOL, NULL, 0);
-	save_record("8-815-0.rec");
+	judged_save(&made, "8-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.note_count, 0);
 }
@@ -134,10 +87,10 @@ START_TEST(one_that_matched_nowhere_is_told_once)
 {
 	start_record(7, APP);
 	add_rule(TAKE, "dbh_take", NULL, NULL, 0);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	start_record(8, "/usr/bin/other");
 	add_rule(TAKE, "dbh_take", NULL, NULL, 0);
-	save_record("8-815-0.rec");
+	judged_save(&made, "8-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.note_count, 1);
 	ck_assert_ptr_nonnull(
@@ -149,7 +102,7 @@ START_TEST(one_that_was_refused_says_why_and_where)
 {
 	start_record(7, APP);
 	add_rule(TAKE, "dbh_take", POOL, "it is too short; nothing", 0);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.note_count, 1);
 	ck_assert_str_eq(report.notes[0].why,
@@ -165,7 +118,7 @@ START_TEST(built_in_ones_are_told_together_and_only_if_something_is_wrong)
 	add_rule("acquire a", "a", POOL, NULL, RULE_BUILT_IN);
 	add_rule("acquire b", "b", POOL, "no room", RULE_BUILT_IN);
 	add_rule("acquire c", "c", POOL, "no room", RULE_BUILT_IN);
-	save_record("7-815-0.rec");
+	judged_save(&made, "7-815-0.rec");
 	judge_scratch();
 	ck_assert_uint_eq(report.note_count, 1);
 	ck_assert_str_eq(report.notes[0].why, "2 built-in pool rules: no room");
@@ -181,7 +134,7 @@ static bool is_pools(const char *function, const char *module)
 					    .module = module };
 	struct pool_code code;
 
-	pool_code_find(&code, &arena, &evidence);
+	pool_code_find(&code, &report.arena, &evidence);
 	return pool_code_has(&code, &frame);
 }
 
@@ -189,8 +142,8 @@ START_TEST(a_function_that_a_rule_names_is_not_the_users_own)
 {
 	start_record(7, APP);
 	add_rule(TAKE, "dbh_take", APP, NULL, 0);
-	save_record("7-815-0.rec");
-	collect();
+	judged_save(&made, "7-815-0.rec");
+	read_scratch();
 	ck_assert(is_pools("dbh_take", APP));
 	ck_assert(!is_pools("dbh_take_all", APP));
 	ck_assert(!is_pools("main", APP));
@@ -203,8 +156,8 @@ START_TEST(nor_is_the_library_that_it_lies_in)
 {
 	start_record(7, APP);
 	add_rule(TAKE, "dbh_take", POOL, NULL, RULE_BUILT_IN);
-	save_record("7-815-0.rec");
-	collect();
+	judged_save(&made, "7-815-0.rec");
+	read_scratch();
 	ck_assert(is_pools("anything", POOL));
 	ck_assert(is_pools(NULL, POOL));
 	ck_assert(!is_pools("dbh_take", APP));
@@ -216,8 +169,8 @@ START_TEST(a_method_is_known_by_any_of_its_names)
 	start_record(7, APP);
 	add_rule("acquire x", "_ZN1a4Pool4takeEi", APP, NULL, 0);
 	add_rule("acquire y", "a::Pool::give", APP, NULL, 0);
-	save_record("7-815-0.rec");
-	collect();
+	judged_save(&made, "7-815-0.rec");
+	read_scratch();
 	ck_assert(is_pools("a::Pool::take(int)", APP));
 	ck_assert(is_pools("a::Pool::take(long)", APP));
 	ck_assert(is_pools("a::Pool::give[abi:cxx11]()", APP));
@@ -229,8 +182,8 @@ START_TEST(a_rule_that_matched_nothing_takes_nothing_from_the_user)
 {
 	start_record(7, APP);
 	add_rule(TAKE, "dbh_take", NULL, NULL, 0);
-	save_record("7-815-0.rec");
-	collect();
+	judged_save(&made, "7-815-0.rec");
+	read_scratch();
 	ck_assert(!is_pools("dbh_take", APP));
 }
 END_TEST
@@ -242,12 +195,13 @@ START_TEST(a_site_is_named_by_who_asks_the_pool_and_stays_the_same_finding)
 		{ .function = "handle_request", .module = APP },
 	};
 	const struct report_stack stack = { .frames = frames, .count = 2 };
-	const char *before = naming_fingerprint(&arena, "k", &stack);
+	const char *before = naming_fingerprint(&report.arena, "k", &stack);
 
 	ck_assert_uint_eq(naming_site(&stack), 0);
 	frames[0].pools = true;
 	ck_assert_uint_eq(naming_site(&stack), 1);
-	ck_assert_str_eq(naming_fingerprint(&arena, "k", &stack), before);
+	ck_assert_str_eq(naming_fingerprint(&report.arena, "k", &stack),
+			 before);
 }
 END_TEST
 
@@ -256,7 +210,7 @@ Suite *rules_judged_suite(void)
 	Suite *suite = suite_create("rules_judged");
 	TCase *test = tcase_create("outcomes");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, a_users_rule_that_matched_nothing_is_a_note);
 	tcase_add_test(test, a_rule_that_does_not_hold_is_said_once);
 	tcase_add_test(test, one_that_matched_anywhere_is_none);
@@ -268,7 +222,7 @@ Suite *rules_judged_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("naming");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, judged_begin, judged_end);
 	tcase_add_test(test, a_function_that_a_rule_names_is_not_the_users_own);
 	tcase_add_test(test, nor_is_the_library_that_it_lies_in);
 	tcase_add_test(test, a_method_is_known_by_any_of_its_names);

@@ -5,28 +5,16 @@
  */
 #include <string.h>
 
-#include "analyzer/judge.h"
-#include "tests/make_record.h"
-#include "tests/scratch.h"
+#include "tests/judged.h"
 #include "tests/suites.h"
 
-static struct arena arena;
-static struct evidence evidence;
-static struct report report;
-static struct gate gate;
 static struct record_search search;
 static struct record_scan scan;
 static unsigned answers; /* how many of the three have one */
 
 static void begin(void)
 {
-	const char *error;
-
-	scratch_make();
-	arena_init(&arena);
-	arena_init(&report.arena);
-	ck_assert_int_eq(gate_parse(&gate, NULL, false, NULL, &arena, &error),
-			 0);
+	judged_begin();
 	search = (struct record_search){ .outcome = OUTCOME_COMPLETE,
 					 .took_ns = 200900000 };
 	scan = (struct record_scan){ .answer = ANSWER_HELD,
@@ -34,14 +22,6 @@ static void begin(void)
 				     .acquired_ns = 1000,
 				     .tid = 9 };
 	answers = 3;
-}
-
-static void end(void)
-{
-	evidence_release(&evidence);
-	arena_release(&report.arena);
-	arena_release(&arena);
-	scratch_remove();
 }
 
 static void fill(struct make_record *made)
@@ -71,16 +51,11 @@ static void fill(struct make_record *made)
 static void judge_record(void)
 {
 	struct make_record made;
-	const char *error = "";
 
 	make_init(&made);
 	fill(&made);
-	make_finish(&made);
-	make_save(&made, scratch_path("7-5-0.rec"));
-	make_release(&made);
-	evidence_init(&evidence, &arena);
-	ck_assert_msg(!evidence_add(&evidence, scratch, &error), "%s", error);
-	judge(&report, &evidence, &gate, NULL);
+	judged_save(&made, "7-5-0.rec");
+	judge_scratch();
 }
 
 static void ck_only_note(const char *words)
@@ -215,7 +190,7 @@ Suite *searches_suite(void)
 	Suite *suite = suite_create("searches");
 	TCase *test = tcase_create("classes");
 
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test,
 		       a_finding_has_its_class_and_each_handle_its_holder);
 	tcase_add_test(test, what_is_lost_gates);
@@ -223,7 +198,7 @@ Suite *searches_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("notes");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_loop_test(
 		test, a_search_that_was_not_complete_is_told_with_the_cure, 0,
 		sizeof(outcomes) / sizeof(outcomes[0]));
@@ -234,7 +209,7 @@ Suite *searches_suite(void)
 	suite_add_tcase(suite, test);
 
 	test = tcase_create("suppressions");
-	tcase_add_checked_fixture(test, begin, end);
+	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test,
 		       what_is_suppressed_is_by_design_whatever_was_found);
 	tcase_add_test(
