@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "preload/scan/clock.h"
+
 /* glibc 2.36 on x86-64: malloc_chunk, malloc_state, heap_info, tcache. */
 #define GRANULE	     ((uintptr_t)16)
 #define CHUNK_HEADER 16u
@@ -29,7 +31,7 @@ struct finding {
 	struct heaps *heaps;
 	struct regions *regions;
 	struct workspace *workspace;
-	bool (*expired)(void);
+	uint64_t deadline_ns;
 	bool failed; /* no room, or no time */
 };
 
@@ -81,7 +83,7 @@ static uintptr_t walk(struct finding *f, const struct heap *heap)
 
 		if (is_fence(heap, chunk, size))
 			return last;
-		if (n % CHECK_EVERY == 0 && f->expired()) {
+		if (n % CHECK_EVERY == 0 && clock_ns() > f->deadline_ns) {
 			f->failed = true;
 			return 0;
 		}
@@ -436,9 +438,9 @@ static void find_main_heap(struct finding *f, const struct world *world)
 }
 
 bool heaps_find(struct heaps *h, struct regions *r, const struct world *world,
-		struct workspace *w, bool (*expired)(void))
+		struct workspace *w, uint64_t deadline_ns)
 {
-	struct finding f = { h, r, w, expired, false };
+	struct finding f = { h, r, w, deadline_ns, false };
 
 	h->list = workspace_array(w, struct heap, HEAPS);
 	h->mapped_marked = workspace_array(w, uint64_t, r->room / 64 + 1);

@@ -50,10 +50,10 @@ struct heaps {
 /*
  * Finds them in the regions that are REGION_HEAP or REGION_UNKNOWN, divides
  * those, and leaves REGION_UNKNOWN what it could not understand.  False where
- * there was no room, or `expired` said that there is no more time.
+ * there was no room, or no time: `deadline_ns` is by clock.h.
  */
 bool heaps_find(struct heaps *h, struct regions *r, const struct world *world,
-		struct workspace *w, bool (*expired)(void));
+		struct workspace *w, uint64_t deadline_ns);
 
 /* The block in use that an address lies in. */
 bool heaps_block(const struct heaps *h, uintptr_t address, struct block *out);

@@ -8,8 +8,7 @@
  * and every block of the heap that any of these leads to.  A handle that none
  * of it has as a word is lost.
  *
- * A word is a handle if it points to it or into it, whatever its upper 16 bits
- * are, at any byte; or if it is the handle as CPython stores an integer.
+ * What makes a word a handle is in targets.h; it may begin at any byte.
  *
  * `lost` is said only when every step was complete.  So this runs on memory
  * that stands still: in a process that shares it and that nobody else runs in,
@@ -23,21 +22,8 @@
 #include <stdint.h>
 
 #include "preload/scan/regions.h"
+#include "preload/scan/targets.h"
 #include "preload/scan/workspace.h"
-#include "record/format.h"
-
-struct target {
-	uintptr_t handle;
-	size_t size;	  /* of what it points to, but for its last word: malloc
-			   * points there, to the chunk that follows */
-	uintptr_t digits; /* as CPython stores it; set by the search */
-	enum record_answer answer;
-	enum record_holder holder;
-	uint32_t owner;
-	uintptr_t where;	     /* the root's word */
-	size_t block_size, block_at; /* the last block on the way; or 0 */
-	bool in_doubt;		     /* more has it than could be noted */
-};
 
 /* What the kernel was told, and may tell the program again. */
 struct search_words {
