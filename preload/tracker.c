@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "preload/finished.h"
-#include "preload/hash.h"
+#include "preload/handles.h"
 #include "preload/holds.h"
 #include "preload/joins.h"
 #include "preload/leases.h"
@@ -17,49 +17,19 @@
 #include "preload/wrongs.h"
 
 /*
- * A slot of the record; it serves one handle after another.  In a child of
- * fork() `slot` is the parent's and out of reach.
- */
-struct place {
-	uint64_t handle;
-	struct record_slot *slot;
-	uint32_t number; /* of the slot */
-	struct place *next_free;
-	struct handle_owner owner;
-	enum record_handle_kind kind;
-	unsigned generation; /* of the process that acquired it */
-	uint64_t attempt_ns; /* when it began to connect, since the record */
-	UT_hash_handle hh;
-};
-
-/*
- * Guarded by recording_lock().  Whenever that is free:
- *   1. `by_handle` has one place for each slot that is not SLOT_FREE, but
- *      for those of leases, keyed by its handle.  The file is the truth, the
- *      table only its index; so the file changes first, and a crash in between
- *      leaves the file right.  It also has a place, of an older generation, for
- * each inherited handle.
- *   2. No two places share a handle.  A handle acquired again was released
- *      where no hook could see it: the old one goes.
- *   3. `open` connections are out, `unseen` of them without a slot.
+ * Guarded by recording_lock().  Whenever that is free, `open` connections are
+ * out, `unseen` of them without a slot.
  */
 static struct {
-	struct place *by_handle, *free;
 	uint64_t open, unseen;
-	unsigned generation;
+	unsigned generation; /* of the process that all here is about */
 } tracker;
 
-/*
- * In a new process.  What it inherits stays where it is, in memory that is
- * never given back.
- */
 static void begin_process(void)
 {
-	struct place *const inherited = tracker.by_handle;
-
 	memset(&tracker, 0, sizeof(tracker));
 	tracker.generation = recording_generation();
-	tracker.by_handle = inherited;
+	handles_inherit();
 	sites_forget();
 	servers_forget();
 	modules_forget();
@@ -78,53 +48,6 @@ struct writer *tracker_lock(void)
 	if (recording_generation() != tracker.generation)
 		begin_process();
 	return record;
-}
-
-static uint64_t hash_handle(uint64_t handle)
-{
-	return hash_word(HASH_SEED, handle);
-}
-
-static struct place *find(const void *handle)
-{
-	const uint64_t key = record_handle(handle);
-	struct place *place;
-
-	HASH_FIND_BYHASHVALUE(hh, tracker.by_handle, &key, sizeof(key),
-			      (unsigned)hash_handle(key), place);
-	return place;
-}
-
-static bool is_own(const struct place *place)
-{
-	return place->generation == tracker.generation;
-}
-
-static struct place *new_place(struct writer *record)
-{
-	struct place *place = tracker.free;
-	uint32_t number;
-
-	if (place) {
-		tracker.free = place->next_free;
-		return place;
-	}
-	number = writer_reserve(record, RECORD_SLOTS, 1);
-	if (number == RECORD_NONE)
-		return NULL;
-	place = memory_take(sizeof(*place));
-	if (!place)
-		return NULL;
-	place->number = number;
-	place->slot = writer_at(record, RECORD_SLOTS, number);
-	writer_publish(record, RECORD_SLOTS, number, 1);
-	return place;
-}
-
-static void give_back(struct place *place)
-{
-	place->next_free = tracker.free;
-	tracker.free = place;
 }
 
 /* Tells the pool of all connections; cancel handles are in none. */
@@ -153,15 +76,7 @@ static void forget(struct writer *record, struct place *place)
 	sites_released(record, slot->site,
 		       recording_now(record) - slot->acquired_ns);
 	holds_erred(record, slot->site, slot->error);
-	HASH_DELETE(hh, tracker.by_handle, place);
-	give_back(place);
-}
-
-/* An inherited handle is no longer what it was. */
-static void disinherit(struct place *place)
-{
-	HASH_DELETE(hh, tracker.by_handle, place);
-	memory_give(place, sizeof(*place));
+	handles_remove(place);
 }
 
 static void count_connect(struct writer *record, const struct acquisition *what)
@@ -229,7 +144,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 {
 	const uint32_t site = sites_acquired(record, what->kind, what->function,
 					     &what->stack);
-	struct place *place = new_place(record);
+	struct place *place = handles_take(record);
 
 	if (!place) {
 		count_unseen(record, what);
@@ -238,16 +153,12 @@ static void enter(struct writer *record, const struct acquisition *what)
 	fill(record, place->slot, what, site);
 	place->handle = record_handle(what->handle);
 	place->kind = what->kind;
-	place->generation = tracker.generation;
 	place->owner.began = record->header->started_mono;
 	place->owner.start_ticks = record->header->start_ticks;
 	place->owner.pid = record->header->pid;
 	place->owner.site = site;
 	place->attempt_ns = place->slot->acquired_ns;
-	HASH_ADD_BYHASHVALUE(hh, tracker.by_handle, handle,
-			     sizeof(place->handle),
-			     (unsigned)hash_handle(place->handle), place);
-	if (place->hh.tbl) {
+	if (handles_add(place)) {
 		joins_index(record, place->slot);
 		moved(record, place->slot, SLOT_FREE);
 		return;
@@ -255,7 +166,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 	writer_slot_begin(place->slot);
 	place->slot->state = SLOT_FREE;
 	writer_slot_end(place->slot);
-	give_back(place);
+	handles_give_back(place);
 	count_unseen(record, what);
 }
 
@@ -266,12 +177,12 @@ void tracker_acquired(const struct acquisition *what)
 
 	if (record) {
 		finished_remove(record_handle(what->handle));
-		old = find(what->handle);
-		if (old && is_own(old)) {
+		old = handles_find(what->handle);
+		if (old && handles_is_own(old)) {
 			forget(record, old);
 			count_finish(record, old->kind);
 		} else if (old) {
-			disinherit(old);
+			handles_disinherit(old);
 		}
 		/* Killed in between: better a finding than a number alone. */
 		enter(record, what);
@@ -292,7 +203,7 @@ static struct misuse *end_inherited(struct place *place, struct misuse *ret)
 	ret->handle_kind = place->kind;
 	ret->owner = place->owner;
 	ret->pool = RECORD_NONE;
-	disinherit(place);
+	handles_disinherit(place);
 	return ret->handle_kind == HANDLE_CONNECTION ? ret : NULL;
 }
 
@@ -321,10 +232,10 @@ bool tracker_releasing(const void *handle, enum record_handle_kind kind,
 		       struct misuse *ret)
 {
 	struct writer *record = tracker_lock();
-	struct place *place = record ? find(handle) : NULL;
+	struct place *place = record ? handles_find(handle) : NULL;
 	bool wrong = false;
 
-	if (place && place->kind == kind && is_own(place)) {
+	if (place && place->kind == kind && handles_is_own(place)) {
 		wrong = finish_own(record, place, ret);
 	} else if (place && place->kind == kind) {
 		wrong = end_inherited(place, ret);
@@ -341,9 +252,10 @@ bool tracker_releasing(const void *handle, enum record_handle_kind kind,
 /* The place of a connection of our own, or NULL. */
 static struct place *connection(const void *handle)
 {
-	struct place *place = find(handle);
+	struct place *place = handles_find(handle);
 
-	if (!place || place->kind != HANDLE_CONNECTION || !is_own(place))
+	if (!place || place->kind != HANDLE_CONNECTION ||
+	    !handles_is_own(place))
 		return NULL;
 	return place;
 }
@@ -422,10 +334,10 @@ uint64_t tracker_failed(const void *handle)
 bool tracker_resetting(const void *handle, struct misuse *ret)
 {
 	struct writer *record = tracker_lock();
-	struct place *place = record ? find(handle) : NULL;
+	struct place *place = record ? handles_find(handle) : NULL;
 	bool wrong = false;
 
-	if (place && !is_own(place)) {
+	if (place && !handles_is_own(place)) {
 		wrong = end_inherited(place, ret);
 	} else if (place && place->kind == HANDLE_CONNECTION) {
 		place->attempt_ns = recording_now(record);
@@ -449,9 +361,9 @@ void tracker_misused(const struct misuse *what, const struct stack *where)
 void tracker_used(const void *handle)
 {
 	struct writer *record = tracker_lock();
-	const struct place *place = record ? find(handle) : NULL;
+	const struct place *place = record ? handles_find(handle) : NULL;
 
-	if (place && is_own(place))
+	if (place && handles_is_own(place))
 		joins_index(record, place->slot);
 	recording_unlock();
 }
@@ -459,9 +371,9 @@ void tracker_used(const void *handle)
 void tracker_by_design(const void *handle)
 {
 	struct writer *record = tracker_lock();
-	struct place *place = record ? find(handle) : NULL;
+	struct place *place = record ? handles_find(handle) : NULL;
 
-	if (place && is_own(place)) {
+	if (place && handles_is_own(place)) {
 		writer_slot_begin(place->slot);
 		place->slot->flags |= SLOT_BY_DESIGN;
 		writer_slot_end(place->slot);
@@ -471,13 +383,11 @@ void tracker_by_design(const void *handle)
 
 void tracker_each_connection(tracker_see *see, void *data)
 {
-	const struct place *place, *next;
+	const struct place *place = NULL;
 
-	HASH_ITER(hh, tracker.by_handle, place, next)
-	{
-		if (place->kind == HANDLE_CONNECTION && is_own(place))
+	while ((place = handles_next(place)))
+		if (place->kind == HANDLE_CONNECTION && handles_is_own(place))
 			see(place->number, place->slot, data);
-	}
 }
 
 void tracker_begin(void)
@@ -489,46 +399,13 @@ void tracker_begin(void)
 	recording_unlock();
 }
 
-/* Every place has a slot of its handle that is not free, and the reverse. */
-static bool check_places(struct writer *record)
-{
-	struct place *place, *next;
-	uint64_t connections = tracker.unseen;
-	uint32_t own = 0, taken = 0;
-
-	HASH_ITER(hh, tracker.by_handle, place, next)
-	{
-		if (find(record_handle_address(place->handle)) != place)
-			return false;
-		if (!is_own(place))
-			continue;
-		if (place->slot->state == SLOT_FREE ||
-		    place->slot->kind != place->kind ||
-		    place->slot->handle != place->handle)
-			return false;
-		connections += place->kind == HANDLE_CONNECTION;
-		own++;
-	}
-	for (uint32_t i = 0; i < record->header->segment_count; i++) {
-		const struct record_segment *segment = &record->directory[i];
-
-		if (segment->type != RECORD_SLOTS)
-			continue;
-		for (uint32_t n = 0; n < segment->used; n++) {
-			const struct record_slot *slot = writer_at(
-				record, RECORD_SLOTS, segment->first + n);
-
-			taken += slot->state != SLOT_FREE &&
-				 slot->kind != HANDLE_LEASE;
-		}
-	}
-	return taken == own && connections == tracker.open;
-}
-
 bool tracker_check(void)
 {
 	struct writer *record = tracker_lock();
-	bool good = !record || check_places(record);
+	uint64_t connections;
+	const bool good =
+		!record || (handles_check(record, &connections) &&
+			    connections + tracker.unseen == tracker.open);
 
 	recording_unlock();
 	return good;
