@@ -47,6 +47,22 @@ static int check_signal(const struct options *o, struct arena *arena,
 	return -EINVAL;
 }
 
+/* More than a reader takes would be a record that nobody can judge. */
+static int check_limit(const struct options *o, struct arena *arena,
+		       const char **ret_error)
+{
+	const uint64_t limit = option_size(o, SETTING_RECORD_LIMIT);
+
+	if (limit >= RECORD_FIRST_SIZE && limit <= RECORD_MAX_SIZE)
+		return 0;
+	*ret_error = arena_printf(
+		arena, "--record-limit must be from 64K to 1G, not %s: %s",
+		option_text(o, SETTING_RECORD_LIMIT),
+		limit > RECORD_MAX_SIZE ? "larger records are refused"
+					: "a record begins with that");
+	return -EINVAL;
+}
+
 static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 		 const char **ret_error)
 {
@@ -55,12 +71,9 @@ static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 
 	if (err || o->help)
 		return err;
-	if (option_size(o, SETTING_RECORD_LIMIT) < RECORD_FIRST_SIZE) {
-		*ret_error = "--record-limit must be at least 64K: a record "
-			     "begins with that";
-		return -EINVAL;
-	}
-	err = check_signal(o, arena, ret_error);
+	err = check_limit(o, arena, ret_error);
+	if (!err)
+		err = check_signal(o, arena, ret_error);
 	if (!err)
 		err = output_check(o, arena, ret_error);
 	if (!err)

@@ -30,6 +30,7 @@ test_a_bad_variable() {
 	refused CONNLEAK_EXIT_CODE run true
 }
 test_a_limit_that_no_record_fits_into() { refused '64K' run --record-limit 1 true; }
+test_a_limit_that_no_reader_takes() { refused '1G, not 2G' run --record-limit 2G true; }
 test_a_report_that_cannot_be_written_is_said_before_the_program_runs() {
 	refused 'cannot write no/where: No such file' run --json no/where \
 		touch it-ran
