@@ -248,7 +248,6 @@ int gate_parse(struct gate *g, const char *fail_on, bool strict,
 	if (!err && allow)
 		err = parse_allow(g, arena_strdup(arena, allow), arena,
 				  ret_error);
-	g->strict = strict;
 	if (strict) {
 		add_class(g, CLASS_HELD);
 		add_class(g, CLASS_UNDECIDED);

@@ -40,7 +40,6 @@ struct gate {
 	bool fails[KINDS][CLASSES + 1]; /* [CLASSES]: finding without a class */
 	bool allows[REASONS];
 	struct gate_limit limits[LIMITS];
-	bool strict;
 	struct suppress *suppress;	     /* what is by design; or NULL */
 	const struct thresholds *thresholds; /* of the verdict; or NULL */
 };

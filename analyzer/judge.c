@@ -235,20 +235,22 @@ static void add_processes(struct report *r, const struct processes *p)
 	r->processes_seen = (unsigned)p->count;
 }
 
-/* A file of suppressions may serve many programs: only who is strict asks. */
-static void note_unused(struct report *r, const struct gate *gate)
+/* A pattern that is misspelt says nothing by itself: nor would what it misses.
+ */
+static void note_unused(struct report *r, const struct suppress *suppress)
 {
-	const struct suppress *suppress = gate->suppress;
+	for (size_t i = 0; suppress && i < suppress->count; i++) {
+		const struct suppression *unused = &suppress->list[i];
 
-	for (size_t i = 0; gate->strict && suppress && i < suppress->count; i++)
-		if (!suppress->list[i].handles)
-			judge_add_note(r, 0, NULL,
-				       arena_printf(&r->arena,
-						    "%s:%u: leak:%s matched "
-						    "nothing",
-						    suppress->path,
-						    suppress->list[i].line,
-						    suppress->list[i].pattern));
+		if (unused->handles)
+			continue;
+		judge_add_note(r, 0, NULL,
+			       arena_printf(&r->arena,
+					    "%s:%u: leak:%s matched nothing",
+					    suppress->path, unused->line,
+					    unused->pattern));
+		r->notes[r->note_count - 1].always = true;
+	}
 }
 
 static void set_status(struct report *r, const struct gate *gate)
@@ -296,7 +298,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	add_processes(r, &processes);
 	judge_rules(r, e);
 	judge_gaps(r, e, &unwatched, could_not);
-	note_unused(r, gate);
+	note_unused(r, gate->suppress);
 	set_status(r, gate);
 	symbols_free(symbols);
 }

@@ -20,7 +20,7 @@ static uint64_t now_ns(void)
 void view_print(const char *path, FILE *out)
 {
 	struct report report = { .viewed_ns = now_ns() };
-	const struct gate gate = { .strict = false };
+	const struct gate gate = { .suppress = NULL };
 	const char *unread = NULL;
 	struct evidence evidence;
 
