@@ -157,14 +157,15 @@ static const char *good_counts(const struct text *t)
 	return append(t, counts, processes(t));
 }
 
-/* "lost, no-libpq" */
-static const char *reasons(const struct text *t)
+/* "lost, no-libpq"; NULL if there is none of that sort. */
+static const char *reasons(const struct text *t, bool allowed)
 {
 	bool has[REASONS] = { false };
 	const char *names = NULL;
 
 	for (size_t i = 0; i < t->report->incomplete_count; i++)
-		has[t->report->incomplete[i].reason] = true;
+		if (t->report->incomplete[i].allowed == allowed)
+			has[t->report->incomplete[i].reason] = true;
 	for (int i = 0; i < REASONS; i++) {
 		const char *name = report_reason_name((enum report_reason)i);
 
@@ -230,11 +231,16 @@ static bool nothing_was_checked(const struct report *report)
 	return false;
 }
 
+/* "incomplete (blind; allowed: lost)" */
 static const char *incomplete(const struct text *t)
 {
-	const char *why = reasons(t);
+	const char *why = reasons(t, false), *allowed = reasons(t, true);
 
-	return why ? arena_printf(t->arena, "incomplete (%s)", why) : NULL;
+	if (!why && !allowed)
+		return NULL;
+	return arena_printf(t->arena, "incomplete (%s%s%s%s)", why ? why : "",
+			    why && allowed ? "; " : "",
+			    allowed ? "allowed: " : "", allowed ? allowed : "");
 }
 
 /* "connleak: findings: 5 of 20 connections never finished, at 1 place" */

@@ -49,6 +49,9 @@ START_TEST(an_allowed_gap_is_marked_and_asks_for_nothing)
 	clear_findings(REPORT_INCOMPLETE);
 	add_gap(REASON_LOST, "3 lost", true);
 	ck_assert(says("incomplete (lost), allowed:\n    3 lost\n\n"));
+	ck_assert(says("connleak: incomplete (allowed: lost): 20 connections"));
+	add_gap(REASON_BLIND, "1 unseen", false);
+	ck_assert(says("connleak: incomplete (blind; allowed: lost): 20 "));
 }
 END_TEST
 
