@@ -47,6 +47,20 @@ static int check_signal(const struct options *o, struct arena *arena,
 	return -EINVAL;
 }
 
+/* Without a launcher the shim would say so. */
+static int check_report(const struct options *o, struct arena *arena,
+			const char **ret_error)
+{
+	const char *when = option_text(o, SETTING_REPORT);
+
+	if (!when || !strcmp(when, "exit"))
+		return 0;
+	*ret_error = arena_printf(arena,
+				  "CONNLEAK_REPORT can only be exit, not '%s'",
+				  printable_text(arena, when));
+	return -EINVAL;
+}
+
 /* More than a reader takes would be a record that nobody can judge. */
 static int check_limit(const struct options *o, struct arena *arena,
 		       const char **ret_error)
@@ -72,6 +86,8 @@ static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 	if (err || o->help)
 		return err;
 	err = check_limit(o, arena, ret_error);
+	if (!err)
+		err = check_report(o, arena, ret_error);
 	if (!err)
 		err = check_signal(o, arena, ret_error);
 	if (!err)

@@ -140,6 +140,8 @@ void config_read(struct config *out, char *const *environment)
 	out->signal = parse_signal(setting(environment, SETTING_SIGNAL));
 	out->report_at_exit =
 		!strcmp(setting(environment, SETTING_REPORT), "exit");
+	out->report_unknown =
+		*setting(environment, SETTING_REPORT) && !out->report_at_exit;
 	out->scan = strcmp(setting(environment, SETTING_NO_SCAN), "1") != 0;
 	out->scan_ms = parse_duration(setting(environment, SETTING_SCAN_TIME));
 	out->hook = setting(environment, SETTING_HOOK);

@@ -21,6 +21,7 @@ struct config {
 	bool static_libpq;     /* hook one that is linked into the program */
 	int signal;	       /* that asks for a report; 0 if none does */
 	bool report_at_exit;   /* each process is judged when it has ended */
+	bool report_unknown;   /* asked for in a way that nobody knows */
 	bool scan;	       /* search for what points to handles */
 	uint64_t scan_ms;      /* for so long; CONFIG_FOREVER is no bound */
 	/* Pool rules, and a file of them; in the environment, as it is now. */

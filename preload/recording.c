@@ -322,10 +322,15 @@ bool recording_is_borrowed(void)
 
 void recording_judge_later(void)
 {
-	if (!recording.config.report_at_exit || recording.has_watcher)
+	const struct config *config = &recording.config;
+
+	if (recording.has_watcher)
 		return;
 	recording.has_watcher = true; /* or a line that says why not */
-	watcher_start(recording.config.folder, recording.record.path);
+	if (config->report_at_exit)
+		watcher_start(config->folder, recording.record.path);
+	else if (config->report_unknown)
+		watcher_refuse(config->folder, recording.record.path);
 }
 
 bool recording_is_ours(void)

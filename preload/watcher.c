@@ -188,3 +188,9 @@ void watcher_start(const char *folder, const char *record)
 	if (why)
 		say_why(record, why);
 }
+
+void watcher_refuse(const char *folder, const char *record)
+{
+	if (!has_launcher(folder))
+		say_why(record, "CONNLEAK_REPORT can only be exit");
+}

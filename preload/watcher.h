@@ -20,4 +20,7 @@ void watcher_init(char *const *environment);
 /* For this process, whose record is `record` in `folder`.  Inside a guard. */
 void watcher_start(const char *folder, const char *record);
 
+/* The same, where CONNLEAK_REPORT says something else: only the line. */
+void watcher_refuse(const char *folder, const char *record);
+
 #endif

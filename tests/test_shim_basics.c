@@ -237,7 +237,10 @@ START_TEST(a_report_comes_at_the_exit_or_not_at_all)
 	char *otherwise[] = { "CONNLEAK_REPORT=1", NULL };
 
 	ck_assert(read_settings(asked).report_at_exit);
+	ck_assert(!read_settings(asked).report_unknown);
 	ck_assert(!read_settings(otherwise).report_at_exit);
+	ck_assert(read_settings(otherwise).report_unknown);
+	ck_assert(!read_settings(NULL).report_unknown);
 }
 END_TEST
 

@@ -29,6 +29,10 @@ test_a_bad_variable() {
 	export CONNLEAK_EXIT_CODE=many
 	refused CONNLEAK_EXIT_CODE run true
 }
+test_a_moment_for_reports_that_is_unknown() {
+	export CONNLEAK_REPORT=yes
+	refused "CONNLEAK_REPORT can only be exit, not 'yes'" run true
+}
 test_a_limit_that_no_record_fits_into() { refused '64K' run --record-limit 1 true; }
 test_a_limit_that_no_reader_takes() { refused '1G, not 2G' run --record-limit 2G true; }
 test_a_report_that_cannot_be_written_is_said_before_the_program_runs() {

@@ -8,7 +8,7 @@ acts() { echo "$BUILD/tests/programs/acts"; }
 
 # Its records are in ./place.  In a pipe, no shell shall hold the other end.
 become_preloaded() { # COMMAND [ARG]...
-	export CONNLEAK_DIR=${place:-$PWD/place} CONNLEAK_REPORT="exit"
+	export CONNLEAK_DIR=${place:-$PWD/place} CONNLEAK_REPORT="${when:-exit}"
 	mkdir -p "$CONNLEAK_DIR"
 	exec env LD_PRELOAD="${shim:-$BUILD/libconnleak.so}" "$@"
 }
@@ -303,6 +303,11 @@ test_a_log_of_a_run_that_is_over_is_no_launcher() {
 test_a_program_that_would_be_its_watchers_parent_has_none() {
 	same_but_unwatched 'it takes in orphans .*' \
 		reaper count acquire wait children
+}
+
+test_a_moment_for_reports_that_is_unknown_is_told() {
+	when=yes same_but_unwatched 'CONNLEAK_REPORT can only be exit' \
+		acquire acquire here
 }
 
 test_a_program_whose_next_child_is_special_has_no_watcher() {
