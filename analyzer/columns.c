@@ -99,10 +99,12 @@ void columns_pad(FILE *out, size_t at, size_t to)
 		fprintf(out, "%*s", (int)(to - at), "");
 }
 
-/* Bytes up to the last blank that leaves a line of `room`; 0 if none does. */
+/* Bytes up to the last blank, or blanks, that leave a line; 0 if none do. */
 static size_t last_blank(const char *text, size_t fits)
 {
 	while (fits && text[fits] != ' ')
+		fits--;
+	while (fits && text[fits - 1] == ' ')
 		fits--;
 	return fits;
 }

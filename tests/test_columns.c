@@ -101,6 +101,22 @@ START_TEST(text_is_wrapped_at_blanks_and_indented)
 }
 END_TEST
 
+/* Two blanks divide sentences; at the end of a line nobody sees them. */
+START_TEST(a_line_ends_without_a_blank)
+{
+	const char *sentence = repeated("1234567 ", 10);
+	char text[200], *lines;
+
+	for (size_t shorter = 1; shorter < 8; shorter++) {
+		snprintf(text, sizeof(text), "%.*s  Next one.",
+			 (int)(80 - shorter), sentence);
+		lines = wrapped(text, 0, 0);
+		ck_assert(!strstr(lines, " \n"));
+		free(lines);
+	}
+}
+END_TEST
+
 START_TEST(a_line_of_exactly_80_columns_is_not_wrapped)
 {
 	char *text = wrapped(repeated("12345678", 9), 8, 2);
@@ -168,6 +184,7 @@ Suite *columns_suite(void)
 	tcase = tcase_create("wrap");
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, text_is_wrapped_at_blanks_and_indented);
+	tcase_add_test(tcase, a_line_ends_without_a_blank);
 	tcase_add_test(tcase, a_line_of_exactly_80_columns_is_not_wrapped);
 	tcase_add_test(tcase, a_word_longer_than_a_line_is_divided);
 	tcase_add_test(tcase, a_word_that_fits_on_a_line_is_not_divided);
