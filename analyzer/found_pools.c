@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "analyzer/found_pools.h"
 
-#include <stdio.h>
 #include <string.h>
 #include "analyzer/columns.h"
 #include "analyzer/naming.h"
@@ -118,7 +117,7 @@ static void say_pool(const struct rule_lines *l, const struct found *f)
 {
 	const char *where = unseen(l, f->pool);
 
-	putchar('\n');
+	rule_lines_divide(l);
 	rule_lines_comment(l, "%s: %s and %s: %s.", place_of(l, &f->signature),
 			   f->acquires.at[0].function->readable,
 			   f->releases.at[0].function->readable, f->first.why);
@@ -175,7 +174,7 @@ static bool has_gone(const struct candidate_list *list)
 static void say_gone(struct rule_lines *l, const struct candidate_pool *pool)
 {
 	l->gone++;
-	putchar('\n');
+	rule_lines_divide(l);
 	rule_lines_comment(l,
 			   "%s: the names say it is a pool, but the compiler "
 			   "has put functions into their callers, or made "
@@ -322,7 +321,7 @@ void found_pools_end(struct rule_lines *l)
 {
 	if (!*l->left_out)
 		return;
-	putchar('\n');
+	rule_lines_divide(l);
 	rule_lines_comment(l,
 			   "%s: left out, since what the one returns or stores "
 			   "is nothing that the other takes: %s.",

@@ -86,6 +86,28 @@ const char *printable_text(struct arena *arena, const char *text)
 	return safe;
 }
 
+/* A quote ends the quoted part, and comes after a backslash. */
+static const char *quote(struct arena *arena, const char *text)
+{
+	const char *word = "'", *next;
+
+	for (; (next = strchr(text, '\'')); text = next + 1)
+		word = arena_printf(arena, "%s%.*s'\\''", word,
+				    (int)(next - text), text);
+	return arena_printf(arena, "%s%s'", word, text);
+}
+
+const char *printable_word(struct arena *arena, const char *text)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyz"
+				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789_./+-,:@%=";
+
+	if (text && (!*text || text[strspn(text, harmless)]))
+		text = quote(arena, text);
+	return printable_text(arena, text);
+}
+
 const char *printable_utf8(struct arena *arena, const char *text)
 {
 	uint32_t character;

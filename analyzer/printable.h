@@ -21,6 +21,9 @@
  */
 const char *printable_text(struct arena *arena, const char *text);
 
+/* For a command to be copied: in quotes, where a shell needs them. */
+const char *printable_word(struct arena *arena, const char *text);
+
 /* For JSON, whose writer escapes: bytes that are not UTF-8 become U+FFFD. */
 const char *printable_utf8(struct arena *arena, const char *text);
 

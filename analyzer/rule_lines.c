@@ -13,7 +13,7 @@
 #define PLACES	    44 /* the column of handle= and its like */
 
 /* Lines after the first have two blanks where the # is to be. */
-static void write_comment(const char *text)
+static void write_comment(FILE *to, const char *text)
 {
 	char *wrapped = NULL, *line, *rest;
 	size_t size = 0;
@@ -25,8 +25,14 @@ static void write_comment(const char *text)
 	fclose(out);
 	rest = wrapped;
 	while ((line = strsep(&rest, "\n")) && (*line || rest))
-		printf("# %s\n", line == wrapped ? line : line + 2);
+		fprintf(to, "# %s\n", line == wrapped ? line : line + 2);
 	free(wrapped);
+}
+
+void rule_lines_divide(const struct rule_lines *l)
+{
+	if (ftell(l->out) > 0)
+		fputc('\n', l->out);
 }
 
 void rule_lines_comment(const struct rule_lines *l, const char *format, ...)
@@ -36,7 +42,7 @@ void rule_lines_comment(const struct rule_lines *l, const char *format, ...)
 
 	va_start(arguments, format);
 	if (vasprintf(&text, format, arguments) >= 0) {
-		write_comment(printable_text(l->arena, text));
+		write_comment(l->out, printable_text(l->arena, text));
 		free(text);
 	}
 	va_end(arguments);
@@ -127,11 +133,11 @@ void rule_lines_write(struct rule_lines *l, const struct rules *rules)
 
 		if (is_written(l, line))
 			continue;
-		at = (size_t)printf("%s", rules->verb);
-		columns_pad(stdout, at, NAME_COLUMN);
+		at = (size_t)fprintf(l->out, "%s", rules->verb);
+		columns_pad(l->out, at, NAME_COLUMN);
 		name = printable_text(l->arena, name);
-		at = NAME_COLUMN + (size_t)printf("%s", name);
-		columns_pad(stdout, at, PLACES - 1);
-		printf("%s\n", rules->at[i].places);
+		at = NAME_COLUMN + (size_t)fprintf(l->out, "%s", name);
+		columns_pad(l->out, at, PLACES - 1);
+		fprintf(l->out, "%s\n", rules->at[i].places);
 	}
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rule_lines - rules as a file of them has it, on standard output
+ * rule_lines - rules as a file of them has it
  *
  * What is said to a person is a comment.
  */
 #ifndef ANALYZER_RULE_LINES_H
 #define ANALYZER_RULE_LINES_H
 
+#include <stdio.h>
 #include "analyzer/scanned.h"
 
 struct rule_lines {
 	struct arena *arena;
+	FILE *out;
 	const char *folder; /* the current one; "" if unknown */
 	size_t pools;	    /* that were written */
 	size_t gone;	    /* pools that no rule can reach */
@@ -32,6 +34,9 @@ struct rules {
 	} * at;
 	size_t count;
 };
+
+/* An empty line, but at the beginning. */
+void rule_lines_divide(const struct rule_lines *l);
 
 /* As long as it needs, each line behind a #. */
 void rule_lines_comment(const struct rule_lines *l, const char *format, ...)

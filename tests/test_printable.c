@@ -65,6 +65,17 @@ START_TEST(null_stays_null)
 {
 	ck_assert_ptr_null(printable_text(&arena, NULL));
 	ck_assert_ptr_null(printable_utf8(&arena, NULL));
+	ck_assert_ptr_null(printable_word(&arena, NULL));
+}
+END_TEST
+
+START_TEST(a_word_of_a_command_is_quoted_where_it_must_be)
+{
+	ck_assert_str_eq(printable_word(&arena, "../bin/a-b_1.2"),
+			 "../bin/a-b_1.2");
+	ck_assert_str_eq(printable_word(&arena, "my app"), "'my app'");
+	ck_assert_str_eq(printable_word(&arena, "$it's"), "'$it'\\''s'");
+	ck_assert_str_eq(printable_word(&arena, ""), "''");
 }
 END_TEST
 
@@ -111,6 +122,7 @@ Suite *printable_suite(void)
 			    (int)(sizeof(shown) / sizeof(shown[0])));
 	tcase_add_test(tcase, a_safe_text_is_returned_as_it_is);
 	tcase_add_test(tcase, null_stays_null);
+	tcase_add_test(tcase, a_word_of_a_command_is_quoted_where_it_must_be);
 	tcase_add_test(tcase, bytes_that_are_not_utf8_are_replaced);
 	tcase_add_test(tcase, utf8_keeps_what_json_escapes_itself);
 	tcase_add_test(tcase, characters_of_every_length_are_decoded);

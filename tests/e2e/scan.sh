@@ -7,6 +7,7 @@ scan() { # FILE...
 	expect_status 0 "$CONNLEAK" scan "$@" >out 2>err
 	expect_equal "$(cat err)" "" "standard error"
 	! grep -E '^#.{80}' out
+	! grep ' $' out
 }
 
 # What is no comment, with one blank between two words.
@@ -70,7 +71,8 @@ test_a_stripped_program_has_no_names() {
 	a_pool | build c app -O0 -s
 	scan ./app
 	expect_equal "$(rules)" ""
-	expect_line out 'it is stripped'
+	flatten
+	expect_line flat 'But .*/app is stripped'
 	expect_line out '^#	acquire  my_take  handle=return'
 }
 
@@ -88,7 +90,8 @@ test_what_is_in_its_callers_is_out_of_reach() {
 	expect_equal "$(rules)" ""
 	flatten
 	expect_line flat 'no rule can reach: pool_take, pool_give\. '
-	! grep -q '^# Nothing of' out
+	! grep -q '^# Nothing in' out
+	expect_equal "$(head -c 3 out)" "# /" "what it begins with"
 	a_pool | build c app -O2 -g -fno-inline
 	scan ./app
 	expect_equal "$(rules)" "acquire pool_take handle=return
@@ -209,9 +212,36 @@ test_what_does_not_fit_together_is_no_pool() {
 test_nothing_that_looks_like_a_pool() {
 	scan "$BUILD/samples/clean"
 	expect_equal "$(rules)" ""
-	expect_line out '^# Nothing of .*samples/clean'
+	flatten
+	expect_line flat '^# Nothing in .*samples/clean, or in [1-9]+ of the libraries needed by it, looks like'
+	expect_no_line out 'functions that look like'
 	expect_status 0 leak_run --allow no-libpq --hooks out true 2>err
 	expect_line err 'warning: there is no pool rule'
+}
+
+# Where nothing is found in it alone, and where its name is no word.
+test_it_counts_and_quotes_as_a_reader_would() {
+	mkdir 'my pools'
+	a_pool | build c 'my pools/app' -O0 -g
+	scan 'my pools/app'
+	expect_line out "^#	connleak run --hooks THIS-FILE 'my pools/app'$"
+	build c lib.so -shared -nostdlib <<<'int nothing;'
+	scan ./lib.so
+	flatten
+	expect_line flat '^# Nothing in ./lib.so looks like a pool'
+}
+
+test_several_files_are_one_file_of_rules() {
+	a_pool | build c one.so -shared -fPIC -O0 -g
+	a_pool | sed 's/pool_/conn_pool_/g' | build c app -O0 -g
+	scan ./one.so ./app ./app
+	expect_equal "$(grep -c '^acquire' out)" 2 "pools"
+	expect_equal "$(grep -c 'functions that look like' out)" 1 "heads"
+	expect_line out '^#	connleak run --hooks THIS-FILE ./app$'
+	scan ./one.so
+	expect_line out '^#	connleak run --hooks THIS-FILE PROGRAM$'
+	refused 'cannot look at nowhere' ./app nowhere
+	expect_equal "$(cat out)" ""
 }
 
 test_what_cannot_be_scanned() {
