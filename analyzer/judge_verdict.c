@@ -100,6 +100,7 @@ static void add_causes(struct report *r, const struct verdict *v)
 			.headline = i ? NULL : v->headline,
 			.cause = cause_name(c->id),
 			.text = c->text,
+			.advice = c->advice,
 			.numbers = c->numbers,
 			.number_count = c->number_count,
 		};

@@ -180,6 +180,7 @@ struct report_verdict {
 	int pid;
 	const char *headline; /* of the first of its pool: the answer */
 	const char *cause, *text;
+	const char *advice; /* what to do; NULL: nothing */
 	const struct report_number *numbers;
 	size_t number_count;
 };

@@ -181,16 +181,18 @@ static void write_notes(const struct text *t)
 }
 
 /* The program's own words stand right above. */
-static void write_title(const struct text *t)
+static void write_view(const struct text *t)
 {
-	const struct report *report = t->report;
-
-	if (report->viewed_ns)
+	if (t->report->viewed_ns)
 		fprintf(t->out,
 			"connleak: what is out at %s; the program goes "
 			"on:\n\n",
-			text_time(t, report->viewed_ns));
-	else if (text_listed(report))
+			text_time(t, t->report->viewed_ns));
+}
+
+static void write_title(const struct text *t)
+{
+	if (!t->report->viewed_ns && text_listed(t->report))
 		fputs("connleak found, the worst first:\n\n", t->out);
 }
 
@@ -198,6 +200,7 @@ static void write_report(const struct text *t)
 {
 	const struct report *report = t->report;
 
+	write_view(t);
 	text_why(t);
 	write_title(t);
 	for (size_t i = 0; i < text_listed(report); i++)

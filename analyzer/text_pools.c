@@ -47,14 +47,15 @@ static const char *failures(const struct text *t,
 			    count == 1 ? "" : "s");
 }
 
-/* One thread that waits for what it has itself waits for ever. */
+/* Who waits for another one while it has one may wait for itself. */
 static const char *nested(const struct text *t, const struct report_pool *pool)
 {
 	if (!pool->nested)
 		return NULL;
 	return arena_printf(t->arena,
-			    "%" PRIu64 " by a thread that had one already",
-			    pool->nested);
+			    "%" PRIu64
+			    " acquire%s by a thread that still had one",
+			    pool->nested, pool->nested == 1 ? "" : "s");
 }
 
 static bool are_of_one_process(const struct report *report)

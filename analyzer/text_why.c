@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a pool ran dry: the answer in one line, and under it each cause:
+ * Why a pool ran dry: the answer in one line, and under it each cause, its
+ * numbers first, and what to do:
  *
- *	db_take ran dry: leak and slow-query, only both together
+ *	db_take ran dry: leak and slow-query; fix both
  *	    leak: when it ran dry 11 of 20 slots were never released: ...
+ *	    -> release it on every way out of that function
  *	    slow-query: when it ran dry 7 of 20 slots were held for more ...
+ *	    -> make these queries faster, or give them a pool of their own
  */
 #include "analyzer/text.h"
 
@@ -29,13 +32,23 @@ static void write_headline(const struct text *t, const struct report_verdict *v)
 	text_style(t, STYLE_OFF);
 }
 
+static void write_indented(const struct text *t, const char *line, size_t more)
+{
+	columns_pad(t->out, 0, INDENT);
+	columns_wrap(t->out, line, INDENT, INDENT + more);
+}
+
 static void write_cause(const struct text *t, const struct report_verdict *v)
 {
 	const char *line = arena_printf(t->arena, "%s: %s.", v->cause,
 					text_safe(t, v->text, "?"));
 
-	columns_pad(t->out, 0, INDENT);
-	columns_wrap(t->out, line, INDENT, INDENT + 2);
+	write_indented(t, line, 2);
+	if (v->advice)
+		write_indented(t,
+			       arena_printf(t->arena, "-> %s",
+					    text_safe(t, v->advice, "?")),
+			       3);
 }
 
 void text_why(const struct text *t)

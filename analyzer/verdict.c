@@ -74,7 +74,7 @@ static int by_weight(const void *a, const void *b)
 	return (int)x->id - (int)y->id;
 }
 
-/* "leak", or "leak and slow-query, only both together". */
+/* "leak", or "leak and slow-query; fix both". */
 static const char *main_causes(const struct verdict *v, struct arena *arena)
 {
 	const char *text = names[v->causes[0].id];
@@ -85,8 +85,8 @@ static const char *main_causes(const struct verdict *v, struct arena *arena)
 		text = arena_printf(arena, "%s%s%s", text,
 				    i + 1 == v->count ? " and " : ", ",
 				    names[v->causes[i].id]);
-	return arena_printf(arena, "%s, only %s together", text,
-			    v->count == 2 ? "both" : "all");
+	return arena_printf(arena, "%s; fix %s", text,
+			    v->count == 2 ? "both" : "all of them");
 }
 
 /* It will run dry again, even if the main cause is mended. */
@@ -120,6 +120,15 @@ static const char *say_high(const struct facts *f)
 		       : text;
 }
 
+/* What was seen of it: nobody may have noticed. */
+static const char *what_happened(const struct facts *f)
+{
+	if (f->trace->sums[POOL_WAITS] || f->trace->dry.kind)
+		return "ran dry";
+	return arena_printf(f->arena, "was full for %.0f %% of the time",
+			    100 * f->demand.dry_share);
+}
+
 static const char *headline(const struct verdict *v, const struct facts *f)
 {
 	const char *name = f->trace->connections ? "connections"
@@ -129,11 +138,15 @@ static const char *headline(const struct verdict *v, const struct facts *f)
 	if (v->causes[0].id == CAUSE_NOTHING)
 		return arena_printf(f->arena, "%s: %s", name,
 				    v->causes[0].text);
-	if (!f->dry)
+	if (f->dry)
+		return arena_printf(f->arena, "%s %s: %s%s", name,
+				    what_happened(f), main_causes(v, f->arena),
+				    also_leaks(v));
+	if (f->leaks)
 		return arena_printf(f->arena,
 				    "%s leaks, but has not run dry yet", name);
-	return arena_printf(f->arena, "%s ran dry: %s%s", name,
-			    main_causes(v, f->arena), also_leaks(v));
+	return arena_printf(f->arena, "%s was slow to give: %s", name,
+			    names[v->causes[0].id]);
 }
 
 /* The first cause carries what is known of the pool as a whole. */

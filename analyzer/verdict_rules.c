@@ -13,7 +13,6 @@
 #include "analyzer/verdict_rules.h"
 
 #include <math.h>
-#include "analyzer/queueing.h"
 
 /*
  * How long until leaks have all: (M - D(-leaks) - leaked) / (leaked per
@@ -65,6 +64,7 @@ bool rule_leak(const struct facts *f, struct cause *c)
 	const double left = seconds_left(f);
 	const uint64_t at = f->dry && f->leaked ? f->at_ns : f->trace->end_ns;
 	struct fact_site *sites;
+	const char *errors;
 	size_t count;
 
 	if (!f->leaks)
@@ -77,13 +77,17 @@ bool rule_leak(const struct facts *f, struct cause *c)
 	cause_number(f, c, "seconds_left", left);
 	sites = facts_sites(f, FACT_LEAKED, at, &count);
 	c->numbers[c->number_count - 2].value = (double)count;
+	errors = count ? say_errors(f, sites[0].site) : "";
 	c->text = arena_printf(
 		f->arena, "%s never released: %s%s%s%s",
 		say_slots(f, (uint32_t)c->slots, f->dry && f->leaked),
-		say_sites(f, FACT_LEAKED, at),
-		count ? say_errors(f, sites[0].site) : "",
+		say_sites(f, FACT_LEAKED, at), errors,
 		f->dry ? say_without(f, "without the leak", c->without) : "",
 		say_left(f, left));
+	c->advice = arena_printf(f->arena,
+				 "%s it on every way out of that function%s",
+				 f->trace->connections ? "finish" : "release",
+				 *errors ? ", those after errors too" : "");
 	return true;
 }
 
@@ -130,6 +134,17 @@ static enum cause_id held_by_what(const struct spent *spent)
 		return CAUSE_SLOW_QUERY;
 	return spent->transaction_s >= idle_s ? CAUSE_IDLE_IN_TRANSACTION
 					      : CAUSE_APPLICATION_HOLDS;
+}
+
+static const char *cure_of(enum cause_id id)
+{
+	if (id == CAUSE_SLOW_QUERY)
+		return "make these queries faster, or give them a pool of "
+		       "their own";
+	if (id == CAUSE_IDLE_IN_TRANSACTION)
+		return "do the other work before the transaction or after it";
+	return "acquire later and release earlier: around the queries, not "
+	       "around the other work";
 }
 
 static const char *say_spent(const struct facts *f, const struct spent *spent)
@@ -182,6 +197,7 @@ bool rule_held(const struct facts *f, struct cause *c)
 		say_slots(f, f->held, true), facts_time(f->arena, cap_s),
 		say_sites(f, FACT_HELD, f->at_ns), say_spent(f, &spent),
 		say_without(f, "with no hold longer than that", c->without));
+	c->advice = cure_of(c->id);
 	return true;
 }
 
@@ -213,123 +229,20 @@ bool rule_spike(const struct facts *f, struct cause *c)
 	cause_number(f, c, "from_s", from_s);
 	cause_number(f, c, "seconds", lasts_s);
 	cause_number(f, c, "demand", neither);
+	cause_number(f, c, "allowed", rule_allowed(f));
 	c->text = arena_printf(
 		f->arena,
-		"from %s on, for about %s, %.1f times as many leases were "
-		"asked for as before, and each was held as long as before "
-		"(%.1f times); %s%s.  To carry it takes %.0f slots, or a limit "
-		"on what comes in",
+		"not a leak: from %s on, for about %s, %.1f times as many "
+		"leases were asked for as before, and each was held as long as "
+		"before (%.1f times); %s%s",
 		facts_time(f->arena, from_s), facts_time(f->arena, lasts_s),
 		spike->times, spike->inflation,
 		spike->over ? "then it was over" : "it was not over at the end",
-		say_without(f, "without it", c->without), neither);
-	return true;
-}
-
-/* What the server lets each of the processes have; 0 if that is not known. */
-static double most_allowed(const struct facts *f)
-{
-	const struct trace *t = f->trace;
-	const double free = t->server_max - rule_limit(f, THRESHOLD_RESERVED);
-
-	return t->server_max ? floor(free / t->processes) : 0;
-}
-
-/* Threads that take turns need no more than one each, whatever Erlang says. */
-static double advised(const struct facts *f)
-{
-	const double waits = rule_limit(f, THRESHOLD_ERLANG_WAITS);
-	const double least = rule_nesting(f);
-	double size = queueing_size(f->demand.load, waits);
-
-	if (f->demand.threads > 0 && f->trace->most_by_thread <= 1 &&
-	    size > f->demand.threads)
-		size = f->demand.threads;
-	size += f->kept;
-	return size > least ? size : least;
-}
-
-static const char *say_cap(const struct facts *f, double size, double allowed)
-{
-	if (!allowed)
-		return "; how many the server allows is not known";
-	if (size > allowed)
-		return arena_printf(
-			f->arena,
-			"; but the server allows %.0f (max_connections %u, %u "
-			"process%s): do not enlarge it, shed load or shorten "
-			"the holds",
-			allowed, f->trace->server_max, f->trace->processes,
-			f->trace->processes == 1 ? "" : "es");
-	return arena_printf(f->arena, "; the server allows %.0f", allowed);
-}
-
-/*
- * pool-too-small, and overload if the size that is needed is more than the
- * server has: the demand of the short holds alone, without any spike, is more
- * than there is.
- *
- *	D(-leaks, -holds, -spike) - M >= others * M
- *	size > M, the least for which Erlang's C says that 5 % wait
- *
- * Pitfalls: what was *granted* never needs more than M; attempts do.  And in a
- * closed loop the attempts are slowed down by the pool itself (demand.c).
- * Erlang assumes that leases are asked for at random: what comes in bursts
- * needs the peak, so both numbers are told.
- */
-bool rule_size(const struct facts *f, struct cause *c)
-{
-	const double lacking =
-		f->demand.peak[DEMAND_WORLDS - 1] - (double)f->demand.capacity;
-
-	if (!f->dry || lacking < rule_difference(f) ||
-	    advised(f) <= f->demand.capacity)
-		return false;
-	return rule_size_anyway(f, c);
-}
-
-/*
- * Whether it is for want of slots alone.  In a run of moments the demand is a
- * few leases either way: then what was leaked when it ran dry decides.
- */
-static bool is_size_alone(const struct facts *f, double rest)
-{
-	const double few =
-		rule_limit(f, THRESHOLD_OTHERS) * f->demand.capacity;
-
-	return !f->leaks || (f->demand.peak[0] - rest < rule_difference(f) &&
-			     f->leaked < few);
-}
-
-/* The same, where it is known to be so because nothing else is. */
-bool rule_size_anyway(const struct facts *f, struct cause *c)
-{
-	const struct demand *d = &f->demand;
-	const double rest = d->peak[DEMAND_WORLDS - 1];
-	const double size = advised(f), allowed = most_allowed(f);
-
-	cause_begin(f, c,
-		    allowed && size > allowed ? CAUSE_OVERLOAD
-					      : CAUSE_POOL_TOO_SMALL,
-		    rest);
-	c->alone = is_size_alone(f, rest);
-	c->slots = rest - d->capacity;
-	cause_number(f, c, "slots", c->slots);
-	cause_number(f, c, "load", d->load);
-	cause_number(f, c, "advised", size);
-	cause_number(f, c, "allowed", allowed ? allowed : NAN);
-	cause_number(f, c, "hold_s", d->short_s);
-	c->text = arena_printf(
-		f->arena,
-		"%s%s %s, up to %.0f leases are wanted at once, "
-		"and the pool has %u.  A pool of %.0f lets at most one "
-		"acquire in %.0f wait at the busiest time; %.0f never would%s",
-		f->leaks ? "leaks apart, " : "not a leak: ",
-		d->longs ? "even with no hold longer than" : "with holds of",
-		facts_time(f->arena,
-			   d->longs ? (double)d->cap_ns / 1e9 : d->short_s),
-		rest, d->capacity, size,
-		1 / rule_limit(f, THRESHOLD_ERLANG_WAITS), rest,
-		say_cap(f, size, allowed));
+		say_without(f, "without it", c->without));
+	c->advice =
+		arena_printf(f->arena,
+			     "limit what comes in; to carry all of it takes "
+			     "%.0f slots%s",
+			     neither, say_allowed(f, neither));
 	return true;
 }

@@ -117,11 +117,12 @@ bool rule_blocked(const struct facts *f, struct cause *c)
 		f->arena,
 		"%s into its life, %u of %u leases were stuck at once, at "
 		"every busy place, and came back together; their holds take "
-		"%s otherwise.  Look for a lock or a failover in the server's "
-		"log at that time%s",
+		"%s otherwise%s",
 		facts_time(f->arena, (double)at / 1e9), most, d->capacity,
 		facts_time(f->arena, d->short_s),
 		say_without(f, "without them", c->without));
+	c->advice = "look for a lock or a failover in the server's log at that "
+		    "time";
 	return true;
 }
 
@@ -145,8 +146,8 @@ static bool stands_still(const struct facts *f)
  *
  * Pitfall: a lease that is held while the thread waits looks like a leak, or
  * like an idle one.  So this is asked before the others, and it needs proof
- * that a thread does take a second one.  Whoever opens several connections waits
- * for none of them: that is the server's to give.
+ * that a thread does take a second one.  Whoever opens several connections
+ * waits for none of them: that is the server's to give.
  */
 bool rule_hold_and_wait(const struct facts *f, struct cause *c)
 {
@@ -169,8 +170,10 @@ bool rule_hold_and_wait(const struct facts *f, struct cause *c)
 		f->arena,
 		"threads that have a lease ask for another one: all %u are "
 		"held by threads that may wait for the next, and none is in a "
-		"query.  Take one lease per thread, or all at once%s",
-		f->used,
+		"query",
+		f->used);
+	c->advice = arena_printf(
+		f->arena, "take one lease per thread, or all at once%s",
 		least ? arena_printf(f->arena,
 				     "; a pool of %.0f could not get stuck",
 				     least)
@@ -208,9 +211,10 @@ bool rule_slow_connect(const struct facts *f, struct cause *c)
 	c->text = arena_printf(
 		f->arena,
 		"%.0f %% of the time that acquires took went into connecting, "
-		"%s for each: no slot was missing.  Keep connections open, "
-		"and look at DNS, TLS and the way to the server",
+		"%s for each: no slot was missing",
 		100 * connect_s / all_s, facts_time(f->arena, each_s));
+	c->advice = "keep connections open, and look at DNS, TLS and the way "
+		    "to the server";
 	return true;
 }
 
@@ -241,37 +245,8 @@ bool rule_server_full(const struct facts *f, struct cause *c)
 		"open%s",
 		files ? "the limit of open files" : "the server",
 		facts_time(f->arena, (double)t->dry.when_ns / 1e9), t->dry.used,
-		files ? "; raise ulimit -n, or see what else is open"
-		      : ": others have the rest of max_connections.  Count "
-			"processes times pool size");
+		files ? "" : ": others have the rest of max_connections");
+	c->advice = files ? "raise ulimit -n, or see what else is open"
+			  : "count processes times pool size";
 	return true;
-}
-
-void rule_nothing(const struct facts *f, struct cause *c)
-{
-	const struct trace *t = f->trace;
-	const uint64_t failures = t->sums[POOL_NOTHING] + t->sums[POOL_ERRORS] +
-				  t->sums[POOL_EXCEPTIONS];
-	const char *of = f->demand.told ? arena_printf(f->arena, " of %u",
-						       f->demand.capacity)
-					: "";
-	const char *waits = "no wait";
-
-	cause_begin(f, c, CAUSE_NOTHING, NAN);
-	cause_number(f, c, "waits", (double)t->sums[POOL_WAITS]);
-	cause_number(f, c, "failures", (double)failures);
-	if (t->sums[POOL_WAITS])
-		waits = arena_printf(
-			f->arena, "%llu of %llu acquires waited, %s at most",
-			(unsigned long long)t->sums[POOL_WAITS],
-			(unsigned long long)t->sums[POOL_ATTEMPTS],
-			facts_time(f->arena, (double)t->longest_wait_ns / 1e9));
-	c->text = arena_printf(f->arena, "peak %u%s, %s", t->peak_used, of,
-			       waits);
-	if (failures)
-		c->text = arena_printf(
-			f->arena,
-			"%s; %llu acquires failed, though not for want of a "
-			"slot",
-			c->text, (unsigned long long)failures);
 }

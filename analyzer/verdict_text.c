@@ -57,6 +57,17 @@ double rule_nesting(const struct facts *f)
 				     : 0;
 }
 
+double rule_allowed(const struct facts *f)
+{
+	const struct trace *t = f->trace;
+	const double all = t->server_max;
+	const double reserved = rule_limit(f, THRESHOLD_RESERVED);
+
+	if (!t->server_max)
+		return NAN;
+	return all > reserved ? floor((all - reserved) / t->processes) : 0;
+}
+
 const char *say_slots(const struct facts *f, uint32_t count, bool at_moment)
 {
 	const char *noun = f->trace->connections ? "connection" : "lease";
@@ -107,8 +118,8 @@ static const char *say_times(const struct facts *f,
 }
 
 /*
- * "; leaked 31 of 31 times after 40001, 0 of 950 without an error": a way out
- * that only errors take.  Says nothing if no error was met.
+ * "; leaked 31 of 31 times after SQLSTATE 40001, 0 of 950 times without an
+ * error": a way out that only errors take.  Says nothing if no error was met.
  */
 const char *say_errors(const struct facts *f, uint32_t site)
 {
@@ -131,7 +142,7 @@ const char *say_errors(const struct facts *f, uint32_t site)
 		if (!error->leaked || said++ >= ERRORS_SAID)
 			continue;
 		record_sqlstate_text(error->error, state);
-		text = arena_printf(f->arena, "%s%s%s after %s",
+		text = arena_printf(f->arena, "%s%s%s after SQLSTATE %s",
 				    text ? text : "; leaked ", text ? ", " : "",
 				    say_times(f, error), state);
 	}
@@ -140,7 +151,29 @@ const char *say_errors(const struct facts *f, uint32_t site)
 
 const char *say_without(const struct facts *f, const char *what, double peak)
 {
+	const uint32_t capacity = f->demand.capacity;
+
+	if (peak > capacity)
+		return arena_printf(f->arena,
+				    "; %s still %.0f would have been wanted at "
+				    "once, more than the %u there are",
+				    what, peak, capacity);
 	return arena_printf(f->arena,
-			    "; %s the demand would have peaked at %.0f of %u",
-			    what, peak, f->demand.capacity);
+			    "; %s no more than %.0f of %u would have been "
+			    "wanted at once",
+			    what, peak, capacity);
+}
+
+const char *say_allowed(const struct facts *f, double wanted)
+{
+	const struct trace *t = f->trace;
+	const double allowed = rule_allowed(f);
+
+	if (isnan(allowed))
+		return "; how many the server allows is not known";
+	return arena_printf(
+		f->arena,
+		"%s the server allows %.0f (max_connections %u, %u process%s)",
+		wanted > allowed ? ", but" : ";", allowed, t->server_max,
+		t->processes, t->processes == 1 ? "" : "es");
 }

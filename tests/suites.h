@@ -65,6 +65,7 @@
 	ROW(leases_judged) \
 	ROW(pools)         \
 	ROW(text_pools)    \
+	ROW(text_why)      \
 	ROW(exhaustions)   \
 	ROW(leases)        \
 	ROW(series)        \

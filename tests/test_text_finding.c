@@ -217,8 +217,8 @@ START_TEST(a_finding_without_stack_or_handles_is_shown)
 	made.findings[0].kind = "over-limit";
 	made.findings[0].class = NULL;
 	made.findings[0].handle_count = made.findings[0].stack.count = 0;
-	ck_assert(says("#1  1 limit passed\n    over-limit\n\n"));
-	ck_assert_str_eq(last_line(), "connleak: findings: 1 limit passed");
+	ck_assert(says("#1  1 limit exceeded\n    over-limit\n\n"));
+	ck_assert_str_eq(last_line(), "connleak: findings: 1 limit exceeded");
 }
 END_TEST
 

@@ -74,7 +74,7 @@ END_TEST
 START_TEST(who_acquires_twice_is_told)
 {
 	pools[0].nested = 4;
-	ck_assert(says("; 4 by a thread that had one already\n"));
+	ck_assert(says("; 4 acquires by a thread that still had one\n"));
 }
 END_TEST
 

@@ -165,8 +165,9 @@ START_TEST(an_error_path_shows_by_what_its_errors_leak)
 	t.errors = errors;
 	t.error_count = 2;
 	find();
-	ck_says(v.causes[0].text, "leaked 10 of 10 times after 40001, 0 of 950 "
-				  "times without an error");
+	ck_says(v.causes[0].text,
+		"leaked 10 of 10 times after SQLSTATE 40001, 0 "
+		"of 950 times without an error");
 }
 END_TEST
 
@@ -292,8 +293,7 @@ START_TEST(what_only_two_together_explain_is_both)
 	ck_assert_uint_eq(v.count, 2);
 	ck_assert_str_eq(
 		v.headline,
-		"db_take ran dry: leak and application-holds, only both "
-		"together");
+		"db_take ran dry: leak and application-holds; fix both");
 	ck_assert_double_eq(v.causes[0].slots, 6);
 	ck_assert_double_eq(v.causes[1].slots, 4);
 }
@@ -333,7 +333,7 @@ START_TEST(short_holds_that_want_more_than_there_is_need_a_larger_pool)
 	find();
 	ck_only(CAUSE_POOL_TOO_SMALL);
 	ck_says(v.causes[0].text, "not a leak");
-	ck_says(v.causes[0].text, "the server allows 97");
+	ck_says(v.causes[0].advice, "; the server allows 97 (max_");
 	ck_assert_double_ge(number(&v.causes[0], "advised"), 13);
 	ck_assert_double_le(number(&v.causes[0], "advised"), 18);
 }
@@ -346,8 +346,9 @@ START_TEST(what_the_server_has_not_got_is_overload)
 	t.processes = 20;
 	find();
 	ck_only(CAUSE_OVERLOAD);
-	ck_says(v.causes[0].text, "the server allows 5 (max_connections 103, "
-				  "20 processes): do not enlarge it");
+	ck_says(v.causes[0].advice, "do not enlarge it");
+	ck_says(v.causes[0].advice, ", but the server allows 5 "
+				    "(max_connections 103, 20 processes)");
 }
 END_TEST
 
@@ -359,6 +360,61 @@ START_TEST(threads_that_need_two_need_a_pool_in_which_one_gets_both)
 	find();
 	ck_assert_double_eq(number(cause(CAUSE_POOL_TOO_SMALL), "advised"),
 			    121);
+}
+END_TEST
+
+/* 500 a second for 20 ms are 10 Erlang; chance makes 19 of these at once. */
+START_TEST(a_size_that_chance_needs_and_a_peak_are_told_with_when_each_holds)
+{
+	make_small();
+	find();
+	ck_says(v.causes[0].text, "leases are wanted at once, and the pool has "
+				  "3");
+	ck_says(v.causes[0].advice,
+		"then at most one acquire in 20 waits if they come at random; "
+		"19, if they come in bursts and none shall wait");
+}
+END_TEST
+
+/* All that ever asked at once were 4, and Erlang's size is not below it. */
+START_TEST(a_size_above_the_peak_needs_no_other)
+{
+	made_trace(&t, &arena, 3, 10);
+	made_time(&t, 0, 10, 150, 3, 1);
+	made_site(&t, "web web.c:1", 1500, 20);
+	find();
+	ck_only(CAUSE_POOL_TOO_SMALL);
+	ck_says(v.causes[0].text, "up to 4 leases are wanted at once");
+	ck_assert_str_eq(v.causes[0].advice,
+			 "give it 7 slots: then at most one acquire in 20 "
+			 "waits at the busiest time; how many the server "
+			 "allows is not known");
+}
+END_TEST
+
+START_TEST(a_server_that_has_less_than_a_slot_for_each_process_allows_none)
+{
+	make_small();
+	t.server_max = 103;
+	t.processes = 200;
+	find();
+	ck_only(CAUSE_OVERLOAD);
+	ck_assert_double_eq(number(&v.causes[0], "allowed"), 0);
+}
+END_TEST
+
+/* Nobody failed, and those who asked had it within 10 ms. */
+START_TEST(a_pool_that_made_nobody_wait_was_full_and_not_dry)
+{
+	made_trace(&t, &arena, 3, 10);
+	made_time(&t, 0, 10, 150, 3, 9);
+	made_site(&t, "web web.c:1", 1500, 20);
+	find();
+	ck_assert_str_eq(v.headline, "db_take was full for 100 % of the time: "
+				     "pool-too-small");
+	t.sums[POOL_WAITS] = 1;
+	verdict_find(&v, &arena, &t, &thresholds);
+	ck_assert_str_eq(v.headline, "db_take ran dry: pool-too-small");
 }
 END_TEST
 
@@ -388,7 +444,7 @@ START_TEST(who_waits_for_its_second_lease_waits_for_itself)
 	t.threads = 4;
 	find();
 	ck_only(CAUSE_HOLD_AND_WAIT);
-	ck_says(v.causes[0].text, "a pool of 5 could not get stuck");
+	ck_says(v.causes[0].advice, "a pool of 5 could not get stuck");
 }
 END_TEST
 
@@ -484,6 +540,7 @@ START_TEST(acquires_that_connect_all_the_time_are_slow_to_connect)
 	find();
 	ck_only(CAUSE_SLOW_CONNECT);
 	ck_says(v.causes[0].text, "80 % of the time");
+	ck_assert_str_eq(v.headline, "db_take was slow to give: slow-connect");
 	ck_assert_double_eq_tol(number(&v.causes[0], "each_s"), 0.4, 0.01);
 }
 END_TEST
@@ -662,6 +719,14 @@ Suite *verdict_suite(void)
 	tcase_add_test(test, what_the_server_has_not_got_is_overload);
 	tcase_add_test(
 		test, threads_that_need_two_need_a_pool_in_which_one_gets_both);
+	tcase_add_test(
+		test,
+		a_size_that_chance_needs_and_a_peak_are_told_with_when_each_holds);
+	tcase_add_test(test, a_size_above_the_peak_needs_no_other);
+	tcase_add_test(
+		test,
+		a_server_that_has_less_than_a_slot_for_each_process_allows_none);
+	tcase_add_test(test, a_pool_that_made_nobody_wait_was_full_and_not_dry);
 	tcase_add_test(test,
 		       a_little_more_than_there_is_does_not_hide_long_holds);
 	tcase_add_test(test, who_waits_for_its_second_lease_waits_for_itself);

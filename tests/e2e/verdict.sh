@@ -26,7 +26,7 @@ test_a_pool_for_many_threads_is_too_small() {
 test_a_release_that_errors_skip_is_a_leak() {
 	check_verdict 23 'pool_take ran dry: leak$' leak 12 12 20 2 leak
 	json report.json '.verdict[0].text |
-		test("leaked 12 of 12 times after 22012, 0 of")' true
+		test("leaked 12 of 12 times after SQLSTATE 22012, 0 of")' true
 	json report.json '.verdict[0].numbers.leaked' 12
 }
 
@@ -52,7 +52,7 @@ test_a_pool_that_passes_its_limits_gates() {
 	expect_status 23 leak_run --hook "$rules" -- \
 		"$BUILD/tests/programs/dry_pool" 3 24 3 5
 	gating_messages >messages
-	expect_equal "$(wc -l <messages)" 2 "limits that were passed"
+	expect_equal "$(wc -l <messages)" 2 "limits that were exceeded"
 	expect_line messages \
 		'^over-limit: pool_take: at least 60 % of 3 in use for .* util=60'
 	expect_line messages \
@@ -64,7 +64,7 @@ test_a_pool_within_its_limits_does_not_gate() {
 	export CONNLEAK_FAIL_ON=util=60,wait=1s CONNLEAK_VERDICT=util-time=0.3
 	expect_status 0 leak_run --hook "$rules" -- \
 		"$BUILD/tests/programs/dry_pool" 12 5 20 2
-	expect_equal "$(gating_messages)" "" "limits that were passed"
+	expect_equal "$(gating_messages)" "" "limits that were exceeded"
 }
 
 test_a_limit_on_a_pool_of_unknown_capacity_gates_and_says_so() {
