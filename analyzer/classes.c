@@ -154,11 +154,26 @@ bool classes_grows(const struct class_site *site)
 	return site->out >= GROWING_OUT && site->left >= GROWING_LEFT;
 }
 
+/*
+ * Where all holds take about as long, the oldest that is under way at the end
+ * is easily the longest of all: a quarter more is none of these.
+ */
+bool classes_is_overdue(const struct classes *c, const struct record_slot *slot)
+{
+	const uint64_t longest_ns = c->sites[slot->site].longest_ns;
+
+	if (!longest_ns)
+		return true;
+	return slot->acquired_ns < c->now_ns &&
+	       c->now_ns - slot->acquired_ns > longest_ns + longest_ns / 4;
+}
+
 static bool is_growing(const struct classes *c, const struct record_slot *slot)
 {
 	return slot->kind == HANDLE_CONNECTION && slot->site < c->site_count &&
 	       !c->sites[slot->site].pooled &&
-	       classes_grows(&c->sites[slot->site]);
+	       classes_grows(&c->sites[slot->site]) &&
+	       classes_is_overdue(c, slot);
 }
 
 /* Neither meant to be kept nor wrong for certain. */

@@ -9,7 +9,9 @@
  *		search found what holds it
  * lost		a complete search at a normal end found nothing that does
  * growing	three or more of its site are out, and two or more of them were
- *		left behind: used, and not since the site acquired a later one
+ *		left behind: used, and not since the site acquired a later one;
+ *		and it is out for a quarter longer than any was that its site
+ *		acquired and that came back
  * held		after a normal end something holds it, or may
  * undecided	nobody could look
  *
@@ -18,8 +20,7 @@
  * by-design	the program has said so; or its connection listens, copies or
  *		replicates
  * lost		the thread that had it last has ended, or ended the process
- * growing	as above, and it is out for a quarter longer than any was that
- *		its site acquired and that came back
+ * growing	as above
  * held		it was out when the process ended normally
  * undecided	the process did not end so
  *
@@ -87,6 +88,13 @@ bool classes_owner_ended(const struct classes *c,
 			 const struct record_slot *lease);
 /* Whether a site leaves behind more and more. */
 bool classes_grows(const struct class_site *site);
+/*
+ * Out for longer than any that its site acquired and that came back: who
+ * connects for each request is always in the middle of some of them.  `slot`
+ * has a site that is known.
+ */
+bool classes_is_overdue(const struct classes *c,
+			const struct record_slot *slot);
 
 /* What the search has said of it; false if nothing. */
 bool classes_scan(const struct classes *c, uint32_t number,

@@ -60,24 +60,11 @@ bool classes_owner_ended(const struct classes *c,
 	return lease->flags & SLOT_OWNER_ENDED || ended_process(c, owner);
 }
 
-/*
- * Where all holds take about as long, the oldest that is under way at the end
- * is easily the longest of all: a quarter more is none of these.
- */
-static bool is_overdue(uint64_t age_ns, uint64_t longest_ns)
-{
-	return age_ns > longest_ns + longest_ns / 4;
-}
-
 static bool is_growing(const struct classes *c, const struct record_slot *lease)
 {
-	const struct class_site *site;
-
-	if (lease->site >= c->site_count || lease->acquired_ns >= c->now_ns)
-		return false;
-	site = &c->sites[lease->site];
-	return classes_grows(site) &&
-	       is_overdue(c->now_ns - lease->acquired_ns, site->longest_ns);
+	return lease->site < c->site_count &&
+	       classes_grows(&c->sites[lease->site]) &&
+	       classes_is_overdue(c, lease);
 }
 
 enum class_id classes_of_lease(const struct classes *c, uint32_t number,
