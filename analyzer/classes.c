@@ -38,19 +38,31 @@ static bool is_of_trend(const struct classes *c, uint32_t number,
 	       !(slot->flags & SLOT_BY_DESIGN);
 }
 
+/*
+ * Where all holds take about as long, the oldest that is under way at the end
+ * is easily the longest of all: a quarter more is none of these.
+ */
+bool classes_is_overdue(const struct classes *c, const struct record_slot *slot)
+{
+	const uint64_t longest_ns = c->sites[slot->site].longest_ns;
+
+	if (!longest_ns)
+		return true;
+	return slot->acquired_ns < c->now_ns &&
+	       c->now_ns - slot->acquired_ns > longest_ns + longest_ns / 4;
+}
+
 static void count_slot(struct classes *c, uint32_t number,
 		       const struct record_slot *slot)
 {
 	struct class_site *site;
 
-	if (slot->acquired_ns > c->now_ns && !c->ended)
-		c->now_ns = slot->acquired_ns;
 	if (slot->site >= c->site_count)
 		return;
 	site = &c->sites[slot->site];
 	site->pooled |=
 		slot->kind == HANDLE_CONNECTION && slot->flags & SLOT_POOLED;
-	if (!is_of_trend(c, number, slot))
+	if (!is_of_trend(c, number, slot) || !classes_is_overdue(c, slot))
 		return;
 	site->out++;
 	site->left += slot->kind == HANDLE_LEASE
@@ -101,10 +113,15 @@ static void find_search(struct classes *c)
 static void find_now(struct classes *c, const struct process *process)
 {
 	const uint64_t began = reader_header(c->reader)->started_ns;
+	struct record_slot slot;
 
 	c->ended = process && process->ended_ns > began;
 	if (c->ended)
 		c->now_ns = process->ended_ns - began;
+	for (uint32_t i = 0; !c->ended && i < c->slot_count; i++)
+		if (reader_slot(c->reader, i, &slot) &&
+		    slot.state != SLOT_FREE && slot.acquired_ns > c->now_ns)
+			c->now_ns = slot.acquired_ns;
 }
 
 void classes_find(struct classes *c, struct arena *arena,
@@ -152,20 +169,6 @@ static bool is_held(const struct record_scan *scan)
 bool classes_grows(const struct class_site *site)
 {
 	return site->out >= GROWING_OUT && site->left >= GROWING_LEFT;
-}
-
-/*
- * Where all holds take about as long, the oldest that is under way at the end
- * is easily the longest of all: a quarter more is none of these.
- */
-bool classes_is_overdue(const struct classes *c, const struct record_slot *slot)
-{
-	const uint64_t longest_ns = c->sites[slot->site].longest_ns;
-
-	if (!longest_ns)
-		return true;
-	return slot->acquired_ns < c->now_ns &&
-	       c->now_ns - slot->acquired_ns > longest_ns + longest_ns / 4;
 }
 
 static bool is_growing(const struct classes *c, const struct record_slot *slot)

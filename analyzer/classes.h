@@ -8,10 +8,10 @@
  *		only one that its site acquired in the process, and a complete
  *		search found what holds it
  * lost		a complete search at a normal end found nothing that does
- * growing	three or more of its site are out, and two or more of them were
- *		left behind: used, and not since the site acquired a later one;
- *		and it is out for a quarter longer than any was that its site
- *		acquired and that came back
+ * growing	three or more of its site are overdue: out for a quarter longer
+ *		than any was that it acquired and that came back; and two or
+ *		more of them were left behind: used, and not since the site
+ *		acquired a later one
  * held		after a normal end something holds it, or may
  * undecided	nobody could look
  *
@@ -46,8 +46,8 @@
 struct class_site {
 	uint64_t acquired;
 	uint64_t longest_ns; /* of those that came back */
-	uint32_t out, left;
-	bool pooled; /* a connection of it is a pool's, so all are */
+	uint32_t out, left;  /* of those that are overdue */
+	bool pooled;	     /* a connection of it is a pool's, so all are */
 };
 
 /* Of one record. */

@@ -411,14 +411,26 @@ END_TEST
 
 START_TEST(only_those_that_are_out_much_longer_than_any_are_growing)
 {
-	counts.longest_ns = 68 * SECOND; /* the first is out for 90 */
+	counts.longest_ns = 55 * SECOND; /* the three are out for 70 or more */
 	counts.hold_us[27] = 100;
 	add_three();
+	lease.acquired_ns = 40 * SECOND;
+	add();
 	judge_it("exit 0");
 	ck_assert_str_eq(report.findings[0].class, "growing");
-	ck_assert_uint_eq(report.findings[0].count, 1);
+	ck_assert_uint_eq(report.findings[0].count, 3);
 	ck_assert_str_eq(report.findings[1].class, "held");
-	ck_assert_uint_eq(report.findings[1].count, 2);
+	ck_assert_uint_eq(report.findings[1].count, 1);
+}
+END_TEST
+
+/* Out for 90 and 80 s, and others that are as usual. */
+START_TEST(two_long_holds_beside_usual_ones_are_not_growing)
+{
+	counts.longest_ns = 58 * SECOND;
+	add_three();
+	add();
+	ck_class("held", "exit 0");
 }
 END_TEST
 
@@ -612,6 +624,7 @@ Suite *leases_judged_suite(void)
 		leases_no_longer_out_than_one_that_came_back_are_not_growing);
 	tcase_add_test(
 		test, only_those_that_are_out_much_longer_than_any_are_growing);
+	tcase_add_test(test, two_long_holds_beside_usual_ones_are_not_growing);
 	tcase_add_test(test, connections_of_a_pool_are_never_growing);
 	tcase_add_test(test,
 		       what_was_connected_beside_one_of_a_pool_is_of_the_pool);
