@@ -40,13 +40,14 @@ static bool is_of_trend(const struct classes *c, uint32_t number,
 
 /*
  * Where all holds take about as long, the oldest that is under way at the end
- * is easily the longest of all: a quarter more is none of these.
+ * is easily the longest of all: a quarter more is none of these.  What a
+ * process has not finished when it ended by itself is under way no more.
  */
 bool classes_is_overdue(const struct classes *c, const struct record_slot *slot)
 {
 	const uint64_t longest_ns = c->sites[slot->site].longest_ns;
 
-	if (!longest_ns)
+	if (!longest_ns || (slot->kind == HANDLE_CONNECTION && c->normal))
 		return true;
 	return slot->acquired_ns < c->now_ns &&
 	       c->now_ns - slot->acquired_ns > longest_ns + longest_ns / 4;

@@ -8,10 +8,11 @@
  *		only one that its site acquired in the process, and a complete
  *		search found what holds it
  * lost		a complete search at a normal end found nothing that does
- * growing	three or more of its site are overdue: out for a quarter longer
- *		than any was that it acquired and that came back; and two or
- *		more of them were left behind: used, and not since the site
- *		acquired a later one
+ * growing	three or more of its site are out, and two or more of them were
+ *		left behind: used, and not since the site acquired a later one.
+ *		If the process did not end normally, only those count that are
+ *		overdue: out for a quarter longer than any was that the site
+ *		acquired and that came back
  * held		after a normal end something holds it, or may
  * undecided	nobody could look
  *
@@ -20,7 +21,7 @@
  * by-design	the program has said so; or its connection listens, copies or
  *		replicates
  * lost		the thread that had it last has ended, or ended the process
- * growing	as above
+ * growing	as above, but only those that are overdue ever count
  * held		it was out when the process ended normally
  * undecided	the process did not end so
  *
@@ -46,7 +47,7 @@
 struct class_site {
 	uint64_t acquired;
 	uint64_t longest_ns; /* of those that came back */
-	uint32_t out, left;  /* of those that are overdue */
+	uint32_t out, left;  /* of those that count */
 	bool pooled;	     /* a connection of it is a pool's, so all are */
 };
 
@@ -89,9 +90,9 @@ bool classes_owner_ended(const struct classes *c,
 /* Whether a site leaves behind more and more. */
 bool classes_grows(const struct class_site *site);
 /*
- * Out for longer than any that its site acquired and that came back: who
- * connects for each request is always in the middle of some of them.  `slot`
- * has a site that is known.
+ * Out for longer than any that its site acquired and that came back, or for
+ * ever: who connects for each request is always in the middle of some of them.
+ * `slot` has a site that is known.
  */
 bool classes_is_overdue(const struct classes *c,
 			const struct record_slot *slot);

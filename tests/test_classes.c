@@ -401,6 +401,16 @@ START_TEST(who_connects_for_each_request_is_in_the_middle_of_some)
 }
 END_TEST
 
+/* Nothing is under way any more: what is out was forgotten. */
+START_TEST(at_a_normal_end_no_connection_is_too_young_to_grow)
+{
+	slot.acquired_ns = 2250;
+	longest_ns = 1000;
+	add_three(2);
+	ck_class(CLASS_GROWING);
+}
+END_TEST
+
 START_TEST(sites_grow_each_by_itself)
 {
 	make_site(&made, "PQconnectdb", NULL, 0);
@@ -556,6 +566,8 @@ Suite *classes_suite(void)
 	tcase_add_loop_test(
 		test, who_connects_for_each_request_is_in_the_middle_of_some, 0,
 		2);
+	tcase_add_test(test,
+		       at_a_normal_end_no_connection_is_too_young_to_grow);
 	tcase_add_test(test, sites_grow_each_by_itself);
 	tcase_add_test(test, what_was_given_back_does_not_count);
 	tcase_add_test(test, what_is_kept_by_design_does_not_count);
