@@ -31,11 +31,11 @@ word_at(uint64_t address)
 }
 
 /* Where a page that is not there ends them. */
-static unsigned read_pages(uint64_t address, uint64_t *words)
+static unsigned read_pages(uint64_t address, uint64_t *words, unsigned most)
 {
 	unsigned count = 0;
 
-	while (count < WORDS) {
+	while (count < most) {
 		const uint64_t at = address + 8 * count;
 
 		/* A page is there or not. */
@@ -47,37 +47,27 @@ static unsigned read_pages(uint64_t address, uint64_t *words)
 }
 
 /* To valgrind it is a mistake to read what nobody has written. */
-static unsigned copy_words(uint64_t address, uint64_t *words)
+static unsigned copy_words(uint64_t address, uint64_t *words, unsigned most)
 {
-	const struct iovec here = { words, WORDS * sizeof(*words) };
+	const struct iovec here = { words, most * sizeof(*words) };
 	const struct iovec there = { (void *)(uintptr_t)address,
-				     WORDS * sizeof(*words) };
+				     most * sizeof(*words) };
 	const ssize_t size = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
 
 	return size > 0 ? (unsigned)size / sizeof(*words) : 0;
 }
 
 /*
- * Words of memory that may not be there, or not be meant to be read: returns
- * how many could be.  The call that copies them at once, and what tells whether
- * that is allowed (a file in /proc), is death in a program that has confined
- * itself; none does under valgrind.
+ * So many words of memory that may not be there, or not be meant to be read:
+ * returns how many could be.  The call that copies them at once, and what tells
+ * whether that is allowed (a file in /proc), is death in a program that has
+ * confined itself; none does under valgrind.
  */
-static unsigned read_words(uint64_t address, uint64_t *words)
+static unsigned read_words(uint64_t address, uint64_t *words, unsigned most)
 {
 	if (valgrind_is_running())
-		return copy_words(address, words);
-	return read_pages(address, words);
-}
-
-static bool load(uint64_t address, uint64_t *ret)
-{
-	uint64_t words[WORDS];
-
-	if (!read_words(address, words))
-		return false;
-	*ret = words[0];
-	return true;
+		return copy_words(address, words, most);
+	return read_pages(address, words, most);
 }
 
 static struct record_slot *connection(uint64_t word, uint32_t *ret_number)
@@ -92,7 +82,8 @@ static struct record_slot *follow(uint64_t at, const struct join_path *path,
 				  uint32_t *ret_number)
 {
 	for (unsigned i = 0; i < path->levels; i++)
-		if (!is_address(at) || !load(at + 8 * path->words[i], &at))
+		if (!is_address(at) ||
+		    !read_words(at + 8 * path->words[i], &at, 1))
 			return NULL;
 	return connection(at, ret_number);
 }
@@ -102,7 +93,8 @@ static struct record_slot *search(uint64_t at, unsigned levels, uint8_t *way,
 				  uint32_t *ret_number)
 {
 	uint64_t words[WORDS];
-	const unsigned count = is_address(at) ? read_words(at, words) : 0;
+	const unsigned count =
+		is_address(at) ? read_words(at, words, WORDS) : 0;
 	struct record_slot *found = NULL;
 
 	for (unsigned i = 0; i < count && !found; i++) {
