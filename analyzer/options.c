@@ -5,62 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "analyzer/columns.h"
 #include "analyzer/printable.h"
+#include "analyzer/settings.h"
+#include "analyzer/spelling.h"
 #include "analyzer/values.h"
 
-#define HELP_COLUMN 28
-#define FLAG_MAX    32 /* longer words resemble no flag */
-#define NEAR_ENOUGH 2  /* letters by which a mistyped flag may differ */
+#define NEAR_ENOUGH 2 /* letters by which a mistyped flag may differ */
 #define LETTER_SHIM 'S'
-
-enum state { READY, LATER };
-
-static const struct setting {
-	enum value_kind kind;
-	const char *flag, *variable, *argument, *fallback, *commands;
-	enum state state;
-	const char *help;
-} settings[SETTINGS] = {
-#define SETTING(id, kind, flag, variable, argument, fallback, commands, state, \
-		help)                                                          \
-	[SETTING_##id] = { VALUE_##kind, flag,	   variable, argument,         \
-			   fallback,	 commands, state,    help },
-#include "record/settings.def"
-};
-
-static const struct {
-	char letter; /* in `commands` of a row */
-	bool mixes;  /* options may follow operands */
-	const char *name, *operands, *purpose, *missing;
-} commands[COMMANDS] = {
-	[COMMAND_RUN] = { 'R', false, "run", "[--] PROGRAM [ARG]...",
-			  "Run PROGRAM, watch its process tree, and judge it.",
-			  "a program to run" },
-	[COMMAND_REPORT] = { 'P', true, "report", "PATH...",
-			     "Judge records again: a run's folder, a record, "
-			     "or a core file.",
-			     "a run's folder, a record or a core" },
-	[COMMAND_SCAN] = { 'N', true, "scan", "PROGRAM|LIBRARY...",
-			   "Write the functions of a program and its "
-			   "libraries that look like those of a connection "
-			   "pool, as rules to read, to correct, and to give "
-			   "to `connleak run --hooks`.",
-			   "a program or a library" },
-	[COMMAND_DOCTOR] = { 'D', false, "doctor", "[--] PROGRAM [ARG]...",
-			     "Say what would be seen of PROGRAM, and how, "
-			     "without running it.  The status is 0 when all "
-			     "would be seen, else 24.",
-			     "a program to look at" },
-};
-
-/* The flags of one letter: too few for a column of their own. */
-static const struct {
-	char letter;
-	enum setting_id id;
-} letters[] = { { 'o', SETTING_OUTPUT } };
-
-#define LETTERS (sizeof(letters) / sizeof(letters[0]))
 
 struct parser {
 	struct options *o;
@@ -92,39 +43,6 @@ static int set_value(struct parser *p, enum setting_id id, const char *name,
 	return 0;
 }
 
-static bool belongs_to(enum setting_id id, enum command command)
-{
-	return strchr(settings[id].commands, commands[command].letter);
-}
-
-/* Levenshtein's distance: letters to add, to drop or to change. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[FLAG_MAX + 1];
-	const size_t length = strlen(b);
-
-	if (strlen(a) > FLAG_MAX || length > FLAG_MAX)
-		return FLAG_MAX;
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			size_t least = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < least)
-				least = row[j] + 1;
-			if (row[j - 1] + 1 < least)
-				least = row[j - 1] + 1;
-			row[j] = least;
-		}
-	}
-	return row[length];
-}
-
 /* The nearest flag that the command takes, or NULL. */
 static const char *nearest(enum command command, const char *flag)
 {
@@ -133,10 +51,9 @@ static const char *nearest(enum command command, const char *flag)
 
 	for (int i = 0; i < SETTINGS; i++) {
 		const enum setting_id id = (enum setting_id)i;
-		const size_t apart = distance(flag, settings[i].flag);
+		const size_t apart = spelling_distance(flag, settings[i].flag);
 
-		if (settings[i].state == READY && *settings[i].flag &&
-		    belongs_to(id, command) && apart < best) {
+		if (settings_are_flags_of(id, command) && apart < best) {
 			best = apart;
 			near = settings[i].flag;
 		}
@@ -164,11 +81,11 @@ static int refuse_foreign(struct parser *p, enum setting_id id,
 {
 	int owner = 0;
 
-	if (settings[id].state == LATER)
+	if (settings[id].state == SETTING_LATER)
 		return FAIL(p, "%s is not built yet in this version", name);
-	if (belongs_to(id, p->command))
+	if (settings_belong_to(id, p->command))
 		return 0;
-	while (owner < COMMANDS && !belongs_to(id, (enum command)owner))
+	while (owner < COMMANDS && !settings_belong_to(id, (enum command)owner))
 		owner++;
 	if (owner == COMMANDS)
 		return FAIL(p, "%s is no option of connleak", name);
@@ -224,12 +141,12 @@ static int read_long(struct parser *p, const char *flag)
 
 static int read_letter(struct parser *p, const char *flag)
 {
-	for (size_t i = 0; i < LETTERS; i++)
-		if (letters[i].letter == *flag)
-			return read_option(p, letters[i].id,
-					   arena_printf(p->arena, "-%c", *flag),
-					   flag[1] ? flag + 1 : NULL);
-	return unknown_flag(p, "-", flag);
+	enum setting_id id;
+
+	if (!settings_by_letter(*flag, &id))
+		return unknown_flag(p, "-", flag);
+	return read_option(p, id, arena_printf(p->arena, "-%c", *flag),
+			   flag[1] ? flag + 1 : NULL);
 }
 
 static int read_option_at(struct parser *p, const char *argument)
@@ -272,7 +189,7 @@ static int read_arguments(struct parser *p)
 /* The launcher hands on what the shim reads, so `run` checks that too. */
 static bool is_read_by(enum setting_id id, enum command command)
 {
-	return belongs_to(id, command) ||
+	return settings_belong_to(id, command) ||
 	       (command == COMMAND_RUN &&
 		strchr(settings[id].commands, LETTER_SHIM));
 }
@@ -286,7 +203,7 @@ static int read_variable(struct parser *p, enum setting_id id)
 	if (p->o->values[id].given || !text || !*text ||
 	    !is_read_by(id, p->command))
 		return 0;
-	if (setting->state == READY)
+	if (setting->state == SETTING_READY)
 		return set_value(p, id, setting->variable, text);
 	if (!strcmp(text, setting->fallback))
 		return 0;
@@ -367,75 +284,4 @@ uint64_t option_size(const struct options *o, enum setting_id id)
 uint64_t option_duration_ms(const struct options *o, enum setting_id id)
 {
 	return o->values[id].number;
-}
-
-static char letter_of(enum setting_id id)
-{
-	for (size_t i = 0; i < LETTERS; i++)
-		if (letters[i].id == id)
-			return letters[i].letter;
-	return '\0';
-}
-
-/* "  -o, --output DIR"; returns the columns it took. */
-static size_t help_flag(enum setting_id id, FILE *out)
-{
-	const struct setting *setting = &settings[id];
-	const char letter = letter_of(id);
-	const char shown[] = { letter ? '-' : ' ', letter ? letter : ' ',
-			       letter ? ',' : ' ', '\0' };
-
-	return (size_t)fprintf(out, "  %s --%s%s%s", shown, setting->flag,
-			       *setting->argument ? " " : "",
-			       setting->argument);
-}
-
-static void help_option(enum setting_id id, FILE *out, struct arena *arena)
-{
-	const struct setting *setting = &settings[id];
-	const bool shows = *setting->fallback && setting->kind != VALUE_SWITCH;
-	size_t at = help_flag(id, out);
-
-	if (at >= HELP_COLUMN) {
-		fputc('\n', out);
-		at = 0;
-	}
-	columns_pad(out, at, HELP_COLUMN);
-	columns_wrap(out,
-		     arena_printf(arena, "%s [%s%s%s%s]", setting->help,
-				  shows ? "default: " : "",
-				  shows ? setting->fallback : "",
-				  shows ? "; " : "", setting->variable),
-		     HELP_COLUMN, HELP_COLUMN);
-}
-
-void options_help(enum command command, FILE *out)
-{
-	struct arena arena;
-	bool any = false;
-
-	arena_init(&arena);
-	fprintf(out, "Usage: connleak %s [OPTION]... %s\n",
-		commands[command].name, commands[command].operands);
-	columns_wrap(out, commands[command].purpose, 0, 0);
-	fputc('\n', out);
-	for (int i = 0; i < SETTINGS; i++) {
-		const enum setting_id id = (enum setting_id)i;
-
-		if (settings[i].state == READY && *settings[i].flag &&
-		    belongs_to(id, command)) {
-			help_option(id, out, &arena);
-			any = true;
-		}
-	}
-	fprintf(out, "  -h, --help%*sshow this\n", HELP_COLUMN - 12, "");
-	if (any) {
-		fputc('\n', out);
-		columns_wrap(out,
-			     "In brackets: the default, if there is one, and "
-			     "the variable that is read where the option is "
-			     "not given.",
-			     0, 0);
-	}
-	arena_release(&arena);
 }
