@@ -21,7 +21,8 @@
  * by-design	the program has said so; or its connection listens, copies or
  *		replicates
  * lost		the thread that had it last has ended, or ended the process
- * growing	as above, but only those that are overdue ever count
+ * growing	as above, but only those that are overdue ever count; and one
+ *		that was never used is left behind too, where others came back
  * held		it was out when the process ended normally
  * undecided	the process did not end so
  *

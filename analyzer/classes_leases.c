@@ -20,22 +20,27 @@ bool classes_is_meant(const struct classes *c, uint32_t number,
 
 /*
  * Used, not in a query, and its site went on to acquire another one.  What has
- * no connection that is known counts as used when it was acquired.
+ * no connection that is known counts as used when it was acquired; and so does
+ * what was never used, where others came back: an early return may come early.
  */
 bool classes_is_left(const struct classes *c, uint32_t number,
 		     const struct record_slot *lease)
 {
+	const struct class_site *site;
 	struct record_slot connection;
 	uint64_t used_at = lease->used_at;
 
 	if (lease->site >= c->site_count)
 		return false;
+	site = &c->sites[lease->site];
 	if (pools_partner(c->reader, number, lease, &connection)) {
-		if (connection.calls || !connection.used_at)
+		if (connection.calls ||
+		    (!connection.used_at && !site->longest_ns))
 			return false;
-		used_at = connection.used_at;
+		if (connection.used_at)
+			used_at = connection.used_at;
 	}
-	return used_at < c->sites[lease->site].acquired;
+	return used_at < site->acquired;
 }
 
 /* It returned from main, or called exit: what it had, nobody gives back. */

@@ -372,6 +372,17 @@ START_TEST(leases_that_nobody_has_used_are_not_growing)
 }
 END_TEST
 
+START_TEST(but_if_others_of_their_site_came_back_they_are)
+{
+	counts.longest_ns = SECOND;
+	connection.used_at = 0;
+	for (lease.used_at = 1; lease.used_at <= 3; lease.used_at++)
+		add();
+	counts.acquired = 3;
+	ck_class("growing", "exit 0");
+}
+END_TEST
+
 START_TEST(leases_whose_connection_is_unknown_count_as_used_when_acquired)
 {
 	for (uint64_t n = 1; n <= 3; n++) {
@@ -613,6 +624,7 @@ Suite *leases_judged_suite(void)
 		test,
 		leases_little_older_than_one_that_came_back_are_not_growing);
 	tcase_add_test(test, leases_that_nobody_has_used_are_not_growing);
+	tcase_add_test(test, but_if_others_of_their_site_came_back_they_are);
 	tcase_add_test(
 		test,
 		leases_whose_connection_is_unknown_count_as_used_when_acquired);
