@@ -110,6 +110,14 @@ struct world {
 	double hold_s; /* the mean of all holds in it, leaks left out */
 };
 
+/* What is out at the end is so all through the last bucket, as far as it goes.
+ */
+static uint64_t gone_at(const struct trace *t, const struct trace_lease *lease)
+{
+	return lease->to_ns < t->end_ns ? lease->to_ns
+					: t->bucket_count * t->bucket_ns;
+}
+
 static void add_lease(struct world *w, const struct demand *d,
 		      const struct trace_lease *lease)
 {
@@ -119,7 +127,8 @@ static void add_lease(struct world *w, const struct demand *d,
 		end = lease->from_ns;
 	else if (demand_is_long(d, lease) && w->without & WITHOUT_HOLDS)
 		end = lease->from_ns + d->cap_ns;
-	portions_add(&w->taken, end, lease->to_ns);
+	if (end < lease->to_ns)
+		portions_add(&w->taken, end, gone_at(d->trace, lease));
 	portions_add(&w->left, lease->from_ns, end);
 	if (lease->fate == TRACE_LEAKED || lease->fate == TRACE_KEPT)
 		portions_add(&w->left_apart, lease->from_ns, end);

@@ -127,6 +127,20 @@ START_TEST(a_leak_is_taken_off_where_it_was_out_all_the_time)
 }
 END_TEST
 
+/* The last bucket is wider than what is left of the run. */
+START_TEST(a_leak_is_taken_off_up_to_the_end)
+{
+	made_trace(&t, &arena, 20, 5);
+	made_time(&t, 0, 5, 300, 9, 0);
+	made_site(&t, "web", 1500, 20);
+	for (int i = 0; i < 7; i++)
+		made_lease(&t, 0, TRACE_LEAKED, 0, 4.995);
+	t.end_ns -= 5000000;
+	find();
+	ck_near(d.peak[WITHOUT_LEAKS], 2, 0);
+}
+END_TEST
+
 START_TEST(what_is_kept_by_design_or_only_out_is_no_leak)
 {
 	made_trace(&t, &arena, 20, 5);
@@ -404,6 +418,7 @@ Suite *demand_suite(void)
 	tcase_add_test(test,
 		       with_nothing_wrong_every_world_is_the_one_that_was_seen);
 	tcase_add_test(test, a_leak_is_taken_off_where_it_was_out_all_the_time);
+	tcase_add_test(test, a_leak_is_taken_off_up_to_the_end);
 	tcase_add_test(test, what_is_kept_by_design_or_only_out_is_no_leak);
 	tcase_add_test(test, a_long_hold_is_cut_short_and_not_removed);
 	tcase_add_test(test, where_all_holds_are_long_a_long_one_is_longer);
