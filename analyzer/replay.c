@@ -126,11 +126,16 @@ static void find_window(struct replay *r)
 		r->window = 1;
 }
 
-/* Somebody asked who did not get one at once, for want of a slot. */
+/*
+ * Somebody asked who did not get one at once, for want of a slot.  Where more
+ * are wanted than there are, all are taken, though on a busy machine one may be
+ * on its way all through the bucket: given back for somebody who waits, and has
+ * not got to run yet.
+ */
 static bool is_touched(const struct demand *d, const struct trace_bucket *b)
 {
-	return d->capacity && b->most_used >= d->capacity &&
-	       (b->failures || b->most_demand > d->capacity);
+	return d->capacity && (b->most_demand > d->capacity ||
+			       (b->failures && b->most_used >= d->capacity));
 }
 
 /*

@@ -212,6 +212,22 @@ START_TEST(who_waits_behind_a_leak_is_no_demand)
 }
 END_TEST
 
+/* As above, but one is on its way from who gave it back to who waits. */
+START_TEST(who_waits_for_a_lease_on_its_way_is_no_demand)
+{
+	made_trace(&t, &arena, 10, 10);
+	made_time(&t, 0, 4, 100, 2, 0);
+	made_time(&t, 4, 10, 100, 10, 50);
+	made_time(&t, 7, 7.02, 100, 9, 51);
+	made_failures(&t, 5, 10, 500);
+	made_site(&t, "web", 400, 20);
+	for (int i = 0; i < 9; i++)
+		made_lease(&t, 0, TRACE_LEAKED, 4, 10);
+	find();
+	ck_assert(d.peak[WITHOUT_LEAKS] <= 8);
+}
+END_TEST
+
 /* As above, but whoever gets nothing tries again a thousand times. */
 START_TEST(tries_again_behind_a_leak_are_no_demand)
 {
@@ -428,6 +444,7 @@ Suite *demand_suite(void)
 	test = tcase_create("full");
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, who_waits_behind_a_leak_is_no_demand);
+	tcase_add_test(test, who_waits_for_a_lease_on_its_way_is_no_demand);
 	tcase_add_test(test, tries_again_behind_a_leak_are_no_demand);
 	tcase_add_test(test, attempts_are_the_demand_and_not_what_was_granted);
 	tcase_add_test(test,
