@@ -94,9 +94,9 @@ struct trace {
 	struct trace_dry dry;
 	uint64_t sums[POOL_SUMS];
 	uint32_t peak_used, peak_waiting, peak_demand;
-	uint32_t most_by_thread;
-	uint32_t threads; /* that ever asked; 0: not known */
-	uint32_t waiting; /* now, or when the process ended */
+	uint32_t most_by_thread; /* besides what it has leaked */
+	uint32_t threads;	 /* that ever asked; 0: not known */
+	uint32_t waiting;	 /* now, or when the process ended */
 	uint64_t longest_wait_ns;
 };
 
