@@ -93,6 +93,7 @@ void judge_fill_use(struct arena *arena, const struct classes *c,
 		return;
 	}
 	out->held_by = owner(arena, c, slot);
+	out->use.sqlstate = judge_sqlstate(arena, slot->error);
 	if (!pools_partner(c->reader, number, slot, &connection))
 		return;
 	judge_fill_backend(arena, c->reader, &connection, out);

@@ -235,7 +235,9 @@ static void forget(struct writer *record, struct lease *lease)
 {
 	struct record_slot *slot = lease->slot;
 	const struct record_slot *connection = connection_of(record, lease);
-	const uint32_t error = connection ? connection->error : 0;
+	const uint32_t error = connection && connection->error
+				       ? connection->error
+				       : slot->error;
 	const uint64_t held = recording_now(record) - slot->acquired_ns;
 
 	make_free(slot);
@@ -640,6 +642,16 @@ void leases_by_design(uint64_t handle)
 	recording_unlock();
 }
 
+/* A pool may be closed while leases that met an error are out for good. */
+static void keep_error(struct record_slot *slot,
+		       const struct record_slot *connection)
+{
+	if (!connection->error)
+		return;
+	counter_set(&slot->error_ns, counter_get(&connection->error_ns));
+	counter_set32(&slot->error, connection->error);
+}
+
 /* What its lease has from now on will be seen when it is used. */
 void leases_finishing(struct writer *record, struct record_slot *connection)
 {
@@ -653,6 +665,7 @@ void leases_finishing(struct writer *record, struct record_slot *connection)
 	joins_part(record, connection);
 	if (!lease)
 		return;
+	keep_error(lease->slot, connection);
 	if (connection->used_at)
 		counter_set(&lease->slot->used_at,
 			    counter_get(&connection->used_at));

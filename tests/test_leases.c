@@ -759,6 +759,23 @@ static void set_doing(const void *conn, uint32_t doing, uint32_t error)
 	recording_unlock();
 }
 
+START_TEST(an_error_outlives_the_connection_that_met_it)
+{
+	const uint32_t error = record_sqlstate("22008");
+
+	connect_as(&connections[8], SLOT_ESTABLISHED);
+	acquire(&connections[8]);
+	set_doing(&connections[8], TRANSACTION_IDLE, error);
+	finish(&connections[8]);
+	read_own();
+	ck_assert_uint_eq(leases[0].error, error);
+	release(&connections[8]);
+	read_own();
+	ck_assert_uint_eq(errors[0].error, error);
+	ck_assert_uint_eq(errors[0].released, 1);
+}
+END_TEST
+
 START_TEST(what_is_left_open_at_the_release_is_told)
 {
 	static const struct {
@@ -1149,6 +1166,7 @@ Suite *leases_suite(void)
 	tcase_add_test(test, a_connection_that_is_leased_is_joined_to_no_other);
 	tcase_add_test(test,
 		       a_lease_whose_connection_is_finished_wants_its_next_one);
+	tcase_add_test(test, an_error_outlives_the_connection_that_met_it);
 	tcase_add_test(test, a_connect_inside_an_acquire_is_the_pools);
 	tcase_add_test(test, all_connections_are_a_pool);
 	tcase_add_test(test, a_reset_is_an_attempt_as_well);
