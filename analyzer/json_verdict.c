@@ -12,6 +12,7 @@ static json_t *cause(struct json_writer *w, const struct report_verdict *v)
 	member_text(w, object, "cause", v->cause);
 	member_text(w, object, "text", v->text);
 	member_text(w, object, "advice", v->advice);
+	member_put(w, object, "alone", json_boolean(v->alone));
 	member_put(w, object, "numbers", numbers);
 	member_text(w, object, "headline", v->headline);
 	member_text(w, object, "pool", v->pool);

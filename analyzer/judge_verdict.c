@@ -101,6 +101,7 @@ static void add_causes(struct report *r, const struct verdict *v)
 			.cause = cause_name(c->id),
 			.text = c->text,
 			.advice = c->advice,
+			.alone = c->alone,
 			.numbers = c->numbers,
 			.number_count = c->number_count,
 		};

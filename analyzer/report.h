@@ -181,6 +181,7 @@ struct report_verdict {
 	const char *headline; /* of the first of its pool: the answer */
 	const char *cause, *text;
 	const char *advice; /* what to do; NULL: nothing */
+	bool alone; /* to remove it alone would have been enough */
 	const struct report_number *numbers;
 	size_t number_count;
 };
