@@ -56,18 +56,22 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .PHONY: all tests demo check install uninstall clean help setup setup-clients
 .PHONY: check-unit check-e2e check-headers check-layers check-exports
-.PHONY: check-scripts check-docs soak bench
+.PHONY: check-scripts check-docs soak bench incidents incidents-soak
 .DELETE_ON_ERROR:
 
 all: $(SHIM) $(ANALYZER) $(SAMPLES) ## build everything (the default)
 
 tests: $(TESTS) $(PROGRAMS) $(AUDIT) $(SLOTS) $(HELD) $(TELLER) ## build the tests, run none
 
-# demo and check begin on a machine that has git and make only.  pkg-config was
+# demo, incidents and check begin on a machine that has git and make only.  pkg-config was
 # asked when make read this file, so what needs its answer is a make of its own.
 demo: setup ## build, start a throw-away PostgreSQL, watch a program leak
 	$(Q)+$(MAKE) --no-print-directory all
 	$(Q)BUILD=$(BUILD) tests/demo.sh
+
+incidents: setup ## outages of pools, a screen each; INCIDENT=name for one
+	$(Q)+$(MAKE) --no-print-directory all
+	$(Q)BUILD=$(BUILD) tests/server.sh run tests/incidents.sh show $(INCIDENT)
 
 check: setup ## pass every test
 	$(Q)+$(MAKE) --no-print-directory check-unit check-headers check-layers \
@@ -233,6 +237,10 @@ soak: all tests ## an hour of repetition: fuzzing, then every test 20 times
 	$(call say,SOAK,held: the full product)
 	$(Q)+HELD_PRODUCT=1 TEST_TIMEOUT=7200 $(MAKE) --no-print-directory \
 	  check-e2e E2E='^held.sh:every_place_in_every_way'
+
+incidents-soak: all ## each outage ten times while the machine is busy
+	$(call say,SOAK,incidents)
+	$(Q)BUILD=$(BUILD) tests/server.sh run tests/incidents.sh soak $(INCIDENT)
 
 check-headers: ## each header compiles alone
 	$(call say,TEST,headers)

@@ -35,11 +35,12 @@ test_sample_leak_in_pool() {
 	check_sample leak_in_pool 23 --hooks pool.rules
 }
 
+# Those of a pool that ran dry: incidents.sh.
 test_every_sample_is_tested() {
 	local sample
 	for sample in "$ROOT"/samples/*.c; do
-		grep -q "check_sample $(basename "$sample" .c) " \
-			"$ROOT/tests/e2e/samples.sh"
+		grep -Eq "check_(sample|incident) $(basename "$sample" .c)\>" \
+			"$ROOT"/tests/e2e/{samples,incidents}.sh
 	done
 }
 

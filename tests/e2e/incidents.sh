@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# Outages of pools: each sample is run once, and its report is held to what the
+# sample claims (tests/incidents.sh).  `make incidents-soak` does it ten times.
+
+check_incident() { # NAME
+	INCIDENTS=$PWD/incidents "$ROOT/tests/incidents.sh" check "$1"
+}
+
+test_incident_spike() { check_incident spike; }
+
+test_every_incident_is_shown() {
+	sed -nE 's/^test_incident_.* check_incident (\w+); }$/\1/p' \
+		"$ROOT/tests/e2e/incidents.sh" | sort >tested
+	sed -nE 's/^all=\((.*)\)$/\1/p' "$ROOT/tests/incidents.sh" |
+		tr ' ' '\n' | sort >shown
+	diff tested shown
+}
