@@ -85,6 +85,10 @@ bool classes_is_left(const struct classes *c, uint32_t number,
 		     const struct record_slot *lease);
 bool classes_is_meant(const struct classes *c, uint32_t number,
 		      const struct record_slot *lease);
+/* It is out as a lease of which that is so, which tells all there is to tell.
+ */
+bool classes_is_meant_as_lease(const struct classes *c, uint32_t number,
+			       const struct record_slot *connection);
 /* The thread that acquired it or used its connection last, and is gone. */
 bool classes_owner_ended(const struct classes *c,
 			 const struct record_slot *lease);

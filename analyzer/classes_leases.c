@@ -18,6 +18,19 @@ bool classes_is_meant(const struct classes *c, uint32_t number,
 	       connection.doing & meant;
 }
 
+bool classes_is_meant_as_lease(const struct classes *c, uint32_t number,
+			       const struct record_slot *connection)
+{
+	const uint32_t partner = connection->partner;
+	struct record_slot lease, its;
+
+	return connection->kind == HANDLE_CONNECTION &&
+	       reader_slot(c->reader, partner, &lease) &&
+	       pools_partner(c->reader, partner, &lease, &its) &&
+	       lease.partner == number && pools_counts_slot(c->pools, &lease) &&
+	       classes_is_meant(c, partner, &lease);
+}
+
 /*
  * Used, not in a query, and its site went on to acquire another one.  What has
  * no connection that is known counts as used when it was acquired; and so does

@@ -150,6 +150,8 @@ static void add_record(struct report *r, const struct gate *gate,
 			continue;
 		if (judge_is_handed_over(handovers, reader, i))
 			add_release(r, places_find(places, reader, slot.site));
+		else if (classes_is_meant_as_lease(&classes, i, &slot))
+			found[i] = CLASS_BY_DESIGN; /* told once */
 		else
 			found[i] = (uint8_t)add_handle(
 				r, gate, places, &classes, i, &slot, process);

@@ -262,6 +262,23 @@ START_TEST(a_lease_whose_connection_listens_is_by_design)
 }
 END_TEST
 
+START_TEST(what_is_leased_by_design_is_told_once)
+{
+	connection.doing = TRANSACTION_IDLE | CONNECTION_LISTENS;
+	add();
+	ck_class("by-design", "exit 0");
+	ck_assert_ptr_null(finding("leaked-connection"));
+}
+END_TEST
+
+START_TEST(what_is_leased_otherwise_is_a_connection_too)
+{
+	add();
+	ck_class("held", "exit 0");
+	ck_assert_ptr_nonnull(finding("leaked-connection"));
+}
+END_TEST
+
 START_TEST(a_lease_whose_connection_copies_is_by_design)
 {
 	connection.doing = TRANSACTION_ACTIVE | CONNECTION_COPIES;
@@ -599,6 +616,8 @@ Suite *leases_judged_suite(void)
 	tcase_add_test(test, a_mark_on_its_connection_is_not_one_on_the_lease);
 	tcase_add_test(test, a_lease_whose_connection_listens_is_by_design);
 	tcase_add_test(test, a_lease_whose_connection_copies_is_by_design);
+	tcase_add_test(test, what_is_leased_by_design_is_told_once);
+	tcase_add_test(test, what_is_leased_otherwise_is_a_connection_too);
 	tcase_add_test(test,
 		       what_another_lease_of_the_connection_does_tells_nothing);
 	suite_add_tcase(suite, test);
