@@ -26,7 +26,7 @@
 #include <time.h>
 
 enum { MAX_CONNECTIONS = 3, WORKERS = 24, ROUNDS = 30 };
-enum { QUERY_MS = 20, PAGE_MS = 20, PATIENCE_MS = 500 };
+enum { QUERY_MS = 20, PAGE_MS = 20, PATIENCE_MS = 200 };
 
 static struct {
 	sem_t free;

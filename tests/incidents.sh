@@ -32,7 +32,7 @@
 set -euo pipefail
 
 # In the order of the screens.  Each has a line in tests/e2e/incidents.sh too.
-all=(spike pool_too_small)
+all=(spike pool_too_small healthy)
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$(realpath -m "${BUILD:-$ROOT/build}")

@@ -9,6 +9,8 @@ check_incident() { # NAME
 }
 
 test_incident_spike() { check_incident spike; }
+test_incident_pool_too_small() { check_incident pool_too_small; }
+test_incident_healthy() { check_incident healthy; }
 
 test_every_incident_is_shown() {
 	sed -nE 's/^test_incident_.* check_incident (\w+); }$/\1/p' \
