@@ -12,6 +12,7 @@
 #include "preload/around.h"
 #include <time.h>
 
+#include "preload/bounds.h"
 #include "preload/caller.h"
 #include "preload/choice.h"
 #include "preload/guard.h"
@@ -123,7 +124,8 @@ static void connected(const struct call *call, const PGconn *conn,
 /* `conn` is the connection itself, or the one that a cancel handle is for. */
 static void acquired(const struct call *call, const void *handle,
 		     const PGconn *conn, enum record_handle_kind kind,
-		     const char *function, const void *caller)
+		     const struct bounds *bounds, const char *function,
+		     const void *caller)
 {
 	const struct libpq *copy = call->copy;
 	struct acquisition what = {
@@ -131,6 +133,7 @@ static void acquired(const struct call *call, const void *handle,
 		.function = function,
 		.kind = kind,
 		.state = SLOT_ESTABLISHED,
+		.bounds = *bounds,
 	};
 	struct guard guard;
 
@@ -143,6 +146,9 @@ static void acquired(const struct call *call, const void *handle,
 	what.server.port = libpq_ask(copy, PQport, conn);
 	what.server.dbname = libpq_ask(copy, PQdb, conn);
 	what.server.user = libpq_ask(copy, PQuser, conn);
+	if (kind == HANDLE_CONNECTION && copy->function[LIBPQ_PQsocket])
+		bounds_of_socket(&what.bounds, libpq_ask(copy, PQsocket, conn),
+				 what.server.host);
 	stack_capture(&what.stack, caller);
 	tracker_acquired(&what);
 	if (kind == HANDLE_CONNECTION)
@@ -153,6 +159,9 @@ static void acquired(const struct call *call, const void *handle,
 			  what.state == SLOT_FAILED);
 	guard_leave(&guard);
 }
+
+/* Of a connection that a parent has acquired. */
+static const struct bounds unknown_bounds;
 
 /*
  * A child that finishes a parent's connection says good-bye to the server only
@@ -377,16 +386,19 @@ static void took_result(const struct call *call, const PGconn *conn,
 	static __attribute__((noinline)) returns hooked_##name( \
 		const struct libpq *copy, const void *caller, OPEN params)
 
-#define ACQUIRE(name, returns, params, args, kind, asked)                      \
+#define ACQUIRE(name, returns, params, args, kind, asked, bounded)             \
 	HOOKED(name, returns, params)                                          \
 	{                                                                      \
+		struct bounds bounds = { 0 };                                  \
 		returns handle;                                                \
 		BEGIN(name, NULL);                                             \
+		if (call.program)                                              \
+			bounded;                                               \
 		handle = REAL(returns, params) args;                           \
 		caller_leaves(FRAME);                                          \
 		if (call.program && handle)                                    \
 			acquired(&call, handle, (const PGconn *)(asked), kind, \
-				 #name, caller);                               \
+				 &bounds, #name, caller);                      \
 		return handle;                                                 \
 	}                                                                      \
 	WAYS(name, returns, params, args, return )
@@ -416,23 +428,23 @@ static void took_result(const struct call *call, const PGconn *conn,
 	}                                                              \
 	WAYS(name, returns, params, args, return )
 
-#define RESTART(name, returns, params, args)                                  \
-	HOOKED(name, returns, params)                                         \
-	{                                                                     \
-		returns begun;                                                \
-		bool anew;                                                    \
-		BEGIN(name, 0);                                               \
-		anew = call.program && conn &&                                \
-		       resetting(&call, conn, #name, caller);                 \
-		begun = REAL(returns, params) args;                           \
-		caller_leaves(FRAME);                                         \
-		if (anew)                                                     \
-			acquired(&call, conn, conn, HANDLE_CONNECTION, #name, \
-				 caller);                                     \
-		else if (call.program && conn)                                \
-			advanced(&call, conn, false, !begun);                 \
-		return begun;                                                 \
-	}                                                                     \
+#define RESTART(name, returns, params, args)                           \
+	HOOKED(name, returns, params)                                  \
+	{                                                              \
+		returns begun;                                         \
+		bool anew;                                             \
+		BEGIN(name, 0);                                        \
+		anew = call.program && conn &&                         \
+		       resetting(&call, conn, #name, caller);          \
+		begun = REAL(returns, params) args;                    \
+		caller_leaves(FRAME);                                  \
+		if (anew)                                              \
+			acquired(&call, conn, conn, HANDLE_CONNECTION, \
+				 &unknown_bounds, #name, caller);      \
+		else if (call.program && conn)                         \
+			advanced(&call, conn, false, !begun);          \
+		return begun;                                          \
+	}                                                              \
 	WAYS(name, returns, params, args, return )
 
 #define RESET(name, returns, params, args)                                     \
@@ -448,8 +460,8 @@ static void took_result(const struct call *call, const PGconn *conn,
 			return;                                                \
 		is_up = libpq_ask(call.copy, PQstatus, conn) == CONNECTION_OK; \
 		if (anew)                                                      \
-			acquired(&call, conn, conn, HANDLE_CONNECTION, #name,  \
-				 caller);                                      \
+			acquired(&call, conn, conn, HANDLE_CONNECTION,         \
+				 &unknown_bounds, #name, caller);              \
 		else                                                           \
 			advanced(&call, conn, is_up, !is_up);                  \
 	}                                                                      \

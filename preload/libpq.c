@@ -21,7 +21,7 @@ static const char *const names[LIBPQ_FUNCTIONS] = {
 #define USE(name, ...)	   #name,
 #include "preload/hooks.def"
 #define ASK(name) #name,
-	LIBPQ_QUESTIONS(ASK) LIBPQ_OUTCOMES(ASK)
+	LIBPQ_QUESTIONS(ASK) LIBPQ_OPTIONS(ASK) LIBPQ_OUTCOMES(ASK)
 #undef ASK
 };
 

@@ -30,6 +30,9 @@ typedef struct pg_cancel_conn PGcancelConn;
 	ASK(PQdb)            \
 	ASK(PQuser)
 
+/* The same, where it has it: else its function is NULL. */
+#define LIBPQ_OPTIONS(ASK) ASK(PQsocket)
+
 /*
  * The same of what a call came to.  A libpq may lack them: then `outcomes` of
  * its copy is false, and none is to be asked.
@@ -52,6 +55,7 @@ enum libpq_function {
 #include "preload/hooks.def"
 #define ASK(name) LIBPQ_##name,
 	LIBPQ_QUESTIONS(ASK)
+	LIBPQ_OPTIONS(ASK)
 	LIBPQ_OUTCOMES(ASK)
 #undef ASK
 		LIBPQ_FUNCTIONS,

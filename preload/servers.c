@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "preload/counters.h"
 #include "preload/hash.h"
 #include "preload/recording.h"
 
@@ -22,7 +23,8 @@ static const char *without_secrets(const char *text)
 	return strstr(text, "://") || strchr(text, '=') ? "(conninfo)" : text;
 }
 
-static uint32_t store(struct writer *record, const struct server_name *name)
+static uint32_t store(struct writer *record, const struct server_name *name,
+		      const struct bounds *bounds)
 {
 	uint32_t number = writer_reserve(record, RECORD_SERVERS, 1);
 	struct record_server *server;
@@ -36,11 +38,24 @@ static uint32_t store(struct writer *record, const struct server_name *name)
 	server->user = writer_string(record, name->user);
 	if (!server->host || !server->port || !server->dbname || !server->user)
 		return RECORD_NONE;
+	server->flags = bounds->flags;
+	server->keepalive_s = bounds->keepalive_s;
+	server->connect_timeout_s = bounds->connect_timeout_s;
+	server->user_timeout_ms = bounds->user_timeout_ms;
 	writer_publish(record, RECORD_SERVERS, number, 1);
 	return number;
 }
 
-uint32_t servers_number(struct writer *record, const struct server_name *name)
+static uint64_t hash_bounds(uint64_t hash, const struct bounds *bounds)
+{
+	hash = hash_word(hash, bounds->flags);
+	hash = hash_word(hash, bounds->keepalive_s);
+	hash = hash_word(hash, bounds->connect_timeout_s);
+	return hash_word(hash, bounds->user_timeout_ms);
+}
+
+uint32_t servers_number(struct writer *record, const struct server_name *name,
+			const struct bounds *bounds)
 {
 	const struct server_name safe = {
 		.host = without_secrets(name->host),
@@ -56,11 +71,12 @@ uint32_t servers_number(struct writer *record, const struct server_name *name)
 	hash = hash_text(hash, safe.port);
 	hash = hash_text(hash, safe.dbname);
 	hash = hash_text(hash, safe.user);
+	hash = hash_bounds(hash, bounds);
 	HASH_FIND_BYHASHVALUE(hh, by_hash, &hash, sizeof(hash), (unsigned)hash,
 			      entry);
 	if (entry)
 		return entry->number;
-	number = store(record, &safe);
+	number = store(record, &safe, bounds);
 	if (number == RECORD_NONE) {
 		recording_lost(record, LOSS_SERVER);
 		return RECORD_NONE;
@@ -73,6 +89,16 @@ uint32_t servers_number(struct writer *record, const struct server_name *name)
 				     (unsigned)hash, entry);
 	}
 	return number;
+}
+
+void servers_opened(struct writer *record, uint32_t number)
+{
+	struct record_server *server;
+
+	if (number == RECORD_NONE)
+		return;
+	server = writer_at(record, RECORD_SERVERS, number);
+	counter_add32(&server->opened, 1);
 }
 
 void servers_forget(void)

@@ -201,6 +201,16 @@ uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
 	return number;
 }
 
+void sites_unbounded(struct writer *record, uint32_t number)
+{
+	struct record_site *site;
+
+	if (number == RECORD_NONE)
+		return;
+	site = writer_at(record, RECORD_SITES, number);
+	counter_add(&site->unbounded, 1);
+}
+
 unsigned sites_bucket(uint64_t ns)
 {
 	unsigned bucket = 0;

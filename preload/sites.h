@@ -17,6 +17,9 @@
 uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
 			const char *function, const struct stack *stack);
 
+/* Counts there a connection that nothing bounds in connecting. */
+void sites_unbounded(struct writer *record, uint32_t site);
+
 /* The same stack's number, but nothing was acquired there. */
 uint32_t sites_number(struct writer *record, enum record_handle_kind kind,
 		      const char *function, const struct stack *stack);

@@ -104,7 +104,8 @@ static void fill(struct writer *record, struct record_slot *slot,
 		 const struct acquisition *what, uint32_t site)
 {
 	const uint64_t now = recording_now(record);
-	const uint32_t server = servers_number(record, &what->server);
+	const uint32_t server =
+		servers_number(record, &what->server, &what->bounds);
 	const bool established = what->state == SLOT_ESTABLISHED;
 
 	writer_slot_begin(slot);
@@ -132,6 +133,16 @@ static void fill(struct writer *record, struct record_slot *slot,
 	writer_slot_end(slot);
 }
 
+static void count_bounds(struct writer *record, const struct acquisition *what,
+			 const struct record_slot *slot)
+{
+	if (what->kind != HANDLE_CONNECTION)
+		return;
+	servers_opened(record, slot->server);
+	if (bounds_are_missing(&what->bounds))
+		sites_unbounded(record, slot->site);
+}
+
 /* Not kept: its release will be known only by the number of these. */
 static void count_unseen(struct writer *record, const struct acquisition *what)
 {
@@ -151,6 +162,7 @@ static void enter(struct writer *record, const struct acquisition *what)
 		return;
 	}
 	fill(record, place->slot, what, site);
+	count_bounds(record, what, place->slot);
 	place->handle = record_handle(what->handle);
 	place->kind = what->kind;
 	place->owner.began = record->header->started_mono;

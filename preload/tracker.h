@@ -37,6 +37,7 @@ struct acquisition {
 	enum record_slot_state state;
 	int32_t backend_pid;
 	struct server_name server;
+	struct bounds bounds;
 	struct stack stack;
 };
 

@@ -353,6 +353,8 @@ struct record_site {
 	_Atomic(uint64_t) failed;  /* in vain; not in `acquired` */
 	_Atomic(uint64_t) wait_ns; /* of all, connecting inside not counted */
 	_Atomic(uint64_t) longest_wait_ns;
+	/* Of connections: acquired without any bound on connecting. */
+	_Atomic(uint64_t) unbounded;
 };
 
 /* A wait, by default: an acquire that took so long besides connecting. */
@@ -525,10 +527,25 @@ struct record_module {
 	uint8_t build_id[RECORD_BUILD_ID_MAX];
 };
 
-/* Strings; 0 if unknown.  "(conninfo)" stands for what may hide a secret. */
+#define SERVER_TCP     1u /* how it is reached; if neither, nobody knows */
+#define SERVER_UNIX    2u
+#define SERVER_TIMEOUT 4u /* it is known which connect_timeout there was */
+#define SERVER_ASYNC   8u /* the program itself waited for the connecting */
+/* Its socket was asked: whether a silent peer is probed, and when. */
+#define SERVER_SOCKET	 16u
+#define SERVER_KEEPALIVE 32u
+
+/*
+ * Whom connections go to, and what bounds them in time: each combination once.
+ * Strings are 0 if unknown; "(conninfo)" stands for what may hide a secret.
+ */
 struct record_server {
 	uint32_t host, port, dbname, user;
-	uint32_t reserved[4]; /* 0: timeouts come here */
+	uint16_t flags;		    /* SERVER_* */
+	uint16_t keepalive_s;	    /* silence before a probe */
+	uint32_t connect_timeout_s; /* 0: none */
+	uint32_t user_timeout_ms;   /* TCP_USER_TIMEOUT; 0: none */
+	_Atomic(uint32_t) opened;   /* connections, failed ones too */
 };
 
 enum record_event_kind {
@@ -665,7 +682,7 @@ static_assert(offsetof(struct record_header, totals) == 80, "no padding");
 static_assert(sizeof(struct record_segment) == 32, "directory is on disk");
 static_assert(sizeof(struct record_slot) == 112, "slot is on disk");
 static_assert(offsetof(struct record_slot, site) == 32, "no padding");
-static_assert(sizeof(struct record_site) == 272, "site is on disk");
+static_assert(sizeof(struct record_site) == 280, "site is on disk");
 static_assert(sizeof(struct record_rule) == 32, "rule is on disk");
 static_assert(sizeof(struct record_pool) == 416, "pool is on disk");
 static_assert(sizeof(struct record_bucket) == 40, "bucket is on disk");

@@ -27,7 +27,7 @@ static const struct first_segment {
 	uint32_t element_size, count, ahead;
 } first_segments[] = {
 	{ RECORD_SLOTS, sizeof(struct record_slot), 64, 1024 },
-	{ RECORD_SITES, sizeof(struct record_site), 56, 256 },
+	{ RECORD_SITES, sizeof(struct record_site), 54, 256 },
 	{ RECORD_FRAMES, sizeof(struct record_frame), 960, 8192 },
 	{ RECORD_MODULES, sizeof(struct record_module), 48, 64 },
 	{ RECORD_SERVERS, sizeof(struct record_server), 32, 64 },
@@ -55,7 +55,7 @@ static const struct first_segment later_segments[] = {
 static_assert(sizeof(struct record_header) +
 			      WRITER_SEGMENTS * sizeof(struct record_segment) +
 			      64 * sizeof(struct record_slot) +
-			      56 * sizeof(struct record_site) +
+			      54 * sizeof(struct record_site) +
 			      960 * sizeof(struct record_frame) +
 			      48 * sizeof(struct record_module) +
 			      32 * sizeof(struct record_server) +

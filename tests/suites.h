@@ -13,6 +13,7 @@
 #define SUITES(ROW)        \
 	ROW(writer)        \
 	ROW(tracker)       \
+	ROW(bounds)        \
 	ROW(uses)          \
 	ROW(outcome)       \
 	ROW(wrongs)        \

@@ -264,6 +264,40 @@ START_TEST(what_may_hide_a_password_is_never_stored)
 }
 END_TEST
 
+static void acquire_bounded(const void *handle, unsigned flags,
+			    uint32_t connect_timeout_s)
+{
+	struct acquisition what = acquisition_of(handle);
+
+	what.bounds.flags = (uint16_t)flags;
+	what.bounds.connect_timeout_s = connect_timeout_s;
+	tracker_acquired(&what);
+}
+
+START_TEST(a_server_is_kept_once_for_each_bound_in_time)
+{
+	const unsigned known = SERVER_TCP | SERVER_TIMEOUT;
+	struct record_server servers[2];
+	struct record_site site;
+	struct reader *reader;
+
+	acquire_bounded(&handles[0], known, 0);
+	acquire_bounded(&handles[1], known, 10);
+	acquire_bounded(&handles[2], known, 0);
+	reader = read_record(getpid());
+	ck_assert_uint_eq(reader_count(reader, RECORD_SERVERS), 2);
+	ck_assert(reader_server(reader, 0, &servers[0]));
+	ck_assert(reader_server(reader, 1, &servers[1]));
+	ck_assert_uint_eq(servers[0].opened, 2);
+	ck_assert_uint_eq(servers[1].opened, 1);
+	ck_assert_uint_eq(servers[1].connect_timeout_s, 10);
+	ck_assert_uint_eq(servers[1].flags, known);
+	ck_assert(reader_site(reader, 0, &site));
+	ck_assert_uint_eq(site.unbounded, 2);
+	reader_free(reader);
+}
+END_TEST
+
 START_TEST(equal_stacks_are_one_site_with_its_sums)
 {
 	struct reader *reader;
@@ -698,6 +732,7 @@ Suite *tracker_suite(void)
 		       a_failed_reset_stays_ever_established_and_is_no_reset);
 	tcase_add_test(test, cancel_handles_are_in_no_total);
 	tcase_add_test(test, what_may_hide_a_password_is_never_stored);
+	tcase_add_test(test, a_server_is_kept_once_for_each_bound_in_time);
 	tcase_add_test(test, equal_stacks_are_one_site_with_its_sums);
 	tcase_add_test(test, ten_thousand_handles_at_once_are_all_kept);
 	tcase_add_test(test,
