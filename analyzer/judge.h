@@ -113,7 +113,10 @@ void judge_findings(struct report *report, const struct places *places,
 /* Empty, behind all others. */
 struct report_finding *judge_add_finding(struct report *report);
 
-/* judge_limits.c: what passed a limit of --fail-on. */
+/*
+ * judge_limits.c: what passed a limit of --fail-on; and which of the usual
+ * limits would have been passed.
+ */
 void judge_limits(struct report *report, const struct evidence *evidence,
 		  const struct gate *gate, const struct verdicts *verdicts);
 

@@ -10,6 +10,8 @@
 #include "analyzer/naming.h"
 #include "analyzer/verdict.h"
 
+#define USUAL_UTIL 80 /* percent, as in the README */
+
 /* There is no stack to tell it by: the limit does, and the pool's name. */
 static void add_finding(struct report *r, const struct gate_limit *limit,
 			const char *pool, const char *what)
@@ -175,6 +177,45 @@ static void add_wait(struct report *r, const struct gate_limit *limit,
 			limit->text));
 }
 
+/* What a load test is usually held to. */
+static const char *usual_util(struct report *r, const struct verdicts *verdicts)
+{
+	const double lasts_s = verdicts->thresholds.of[THRESHOLD_UTIL_TIME];
+	uint64_t from_ns, ns;
+
+	for (size_t i = 0; i < verdicts->count; i++) {
+		const struct trace *t = verdicts->list[i].trace;
+		const double least = (double)USUAL_UTIL * t->capacity / 100;
+
+		if (!t->connections && t->capacity && t->has_series &&
+		    facts_high(t, least, lasts_s, &from_ns, &ns))
+			return arena_printf(&r->arena, "util=%d", USUAL_UTIL);
+	}
+	return NULL;
+}
+
+static const char *usual_wait(struct report *r)
+{
+	static const uint64_t usual_ms[] = { 50, 10 };
+
+	for (size_t n = 0; n < sizeof(usual_ms) / sizeof(usual_ms[0]); n++)
+		for (size_t i = 0; i < r->pool_count; i++)
+			if (is_above(r->pools[i].wait_p95_s, usual_ms[n]))
+				return arena_printf(&r->arena, "wait=%dms",
+						    (int)usual_ms[n]);
+	return NULL;
+}
+
+static void find_usual(struct report *r, const struct verdicts *verdicts)
+{
+	const char *util = usual_util(r, verdicts), *wait = usual_wait(r);
+
+	r->would_gate = util && wait
+				? arena_printf(&r->arena, "%s,%s", util, wait)
+			: util ? util
+			       : wait;
+}
+
 void judge_limits(struct report *r, const struct evidence *e,
 		  const struct gate *gate, const struct verdicts *verdicts)
 {
@@ -188,4 +229,5 @@ void judge_limits(struct report *r, const struct evidence *e,
 		add_utilisations(r, util, verdicts);
 	for (size_t i = 0; wait && i < r->pool_count; i++)
 		add_wait(r, wait, &r->pools[i]);
+	find_usual(r, verdicts);
 }

@@ -210,8 +210,11 @@ struct report {
 	size_t exhaustion_count;
 	struct report_process *processes;
 	size_t process_count;
-	uint64_t suppressed; /* handles, by --suppress: all by-design */
-	const char *kept;    /* the folder, if it is kept; or NULL */
+	const char *would_gate; /* "util=80,wait=50ms": limits that the pools do
+				   not keep, whether they were asked for or
+				   not; NULL: none of the usual ones */
+	uint64_t suppressed;	/* handles, by --suppress: all by-design */
+	const char *kept;	/* the folder, if it is kept; or NULL */
 };
 
 const char *report_reason_name(enum report_reason reason);

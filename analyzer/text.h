@@ -88,6 +88,13 @@ const char *text_duration(const struct text *t, double seconds);
 void text_clauses(const struct text *t, const char *first,
 		  const char *const *rest, size_t count);
 
+/*
+ * "take needs attention (pool-too-small)": what is wrong and no finding; NULL
+ * if nothing is.  And which limits of --fail-on would make one of it; or NULL.
+ */
+const char *text_trouble(const struct text *t);
+const char *text_would_gate(const struct text *t);
+
 /* The last lines of the report: its status, counts, and where records are. */
 void text_summary(const struct text *t);
 

@@ -243,6 +243,16 @@ static const char *incomplete(const struct text *t)
 			    allowed ? "allowed: " : "", allowed ? allowed : "");
 }
 
+/* "nothing gates, but take needs attention (pool-too-small)" */
+static const char *clean(const struct text *t, const char *counts)
+{
+	const char *trouble = text_trouble(t);
+
+	if (trouble)
+		return arena_printf(t->arena, "nothing gates, but %s", trouble);
+	return counts ? "nothing gates" : report_status_name(REPORT_CLEAN);
+}
+
 /* "connleak: findings: 5 of 20 connections never finished, at 1 place" */
 static const char *outcome(const struct text *t)
 {
@@ -254,8 +264,8 @@ static const char *outcome(const struct text *t)
 		name = "so far";
 	else if (status == REPORT_INCOMPLETE && incomplete(t))
 		name = incomplete(t);
-	else if (status == REPORT_CLEAN && counts)
-		name = "nothing gates";
+	else if (status == REPORT_CLEAN)
+		name = clean(t, counts);
 	if (!counts && nothing_was_checked(t->report) && !t->report->viewed_ns)
 		return arena_printf(t->arena, "connleak: %s", name);
 	return arena_printf(t->arena, "connleak: %s: %s", name,
@@ -306,6 +316,9 @@ void text_summary(const struct text *t)
 	const char *const rest[] = {
 		status == REPORT_FINDINGS || t->report->viewed_ns
 			? incomplete(t)
+			: NULL,
+		status == REPORT_CLEAN && !t->report->viewed_ns
+			? text_would_gate(t)
 			: NULL,
 		in_pools(t),
 		by_design(t),

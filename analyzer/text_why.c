@@ -72,7 +72,10 @@ void text_why(const struct text *t)
 		fputc('\n', t->out);
 }
 
-/* Only of a pool: the last line of the report has the connections. */
+/*
+ * Only of a pool: the last line of the report has the connections.  One that
+ * gave nothing is not praised: it was not short, but somebody went without.
+ */
 void text_why_not(const struct text *t)
 {
 	const struct report *report = t->report;
@@ -82,7 +85,8 @@ void text_why_not(const struct text *t)
 		columns_wrap(
 			t->out,
 			arena_printf(
-				t->arena, "nothing is wrong with %s.",
+				t->arena, "%s%s.",
+				text_trouble(t) ? "" : "nothing is wrong with ",
 				text_safe(t, report->verdict->headline, "?")),
 			0, 2);
 }

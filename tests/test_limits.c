@@ -299,6 +299,34 @@ START_TEST(nothing_is_limited_unless_it_is_asked_for)
 }
 END_TEST
 
+/* What the last line of the report advises must do what it says. */
+START_TEST(a_limit_that_would_gate_is_found_unasked)
+{
+	pool.wait_us[16] = 100;
+	use(2, 8, 10);
+	judge_pool("none");
+	ck_kept();
+	ck_assert_str_eq(report.would_gate, "util=80,wait=50ms");
+}
+END_TEST
+
+START_TEST(a_limit_that_is_kept_is_not_advised)
+{
+	pool.wait_us[15] = 100;
+	pool.longest_wait_ns = 50 * MS;
+	use(2, 6, 10);
+	judge_pool("none");
+	ck_assert_str_eq(report.would_gate, "wait=10ms");
+}
+END_TEST
+
+START_TEST(where_all_usual_limits_are_kept_there_is_nothing_to_advise)
+{
+	judge_pool("none");
+	ck_assert_ptr_null(report.would_gate);
+}
+END_TEST
+
 static TCase *about(Suite *suite, const char *name)
 {
 	TCase *test = tcase_create(name);
@@ -344,5 +372,10 @@ Suite *limits_suite(void)
 	test = about(suite, "all");
 	tcase_add_test(test, each_pool_and_limit_has_a_finding_of_its_own);
 	tcase_add_test(test, nothing_is_limited_unless_it_is_asked_for);
+	tcase_add_test(test, a_limit_that_would_gate_is_found_unasked);
+	tcase_add_test(test, a_limit_that_is_kept_is_not_advised);
+	tcase_add_test(
+		test,
+		where_all_usual_limits_are_kept_there_is_nothing_to_advise);
 	return suite;
 }

@@ -106,6 +106,53 @@ START_TEST(findings_that_do_not_gate_are_counted_and_not_called_clean)
 }
 END_TEST
 
+static struct report_verdict verdict = { .pool = "take",
+					 .headline = "take: peak 9 of 20",
+					 .cause = "nothing" };
+static struct report_pool pool = { .name = "take", .attempts = 40 };
+
+static void have_pool(const char *cause, uint64_t nothing)
+{
+	clear_findings(REPORT_CLEAN);
+	verdict.cause = cause;
+	pool.nothing = nothing;
+	made.report.verdict = &verdict;
+	made.report.verdict_count = 1;
+	made.report.pools = &pool;
+	made.report.pool_count = 1;
+	made.report.would_gate = "util=80,wait=50ms";
+}
+
+START_TEST(a_pool_that_was_short_is_not_called_clean)
+{
+	have_pool("pool-too-small", 3);
+	ck_assert(says("connleak: nothing gates, but take needs attention "
+		       "(pool-too-small): 20"));
+	ck_assert(says("--fail-on +util=80,wait=50ms would gate that"));
+	made.report.would_gate = NULL;
+	ck_assert(!says("--fail-on"));
+}
+END_TEST
+
+START_TEST(nor_is_one_that_gave_nothing)
+{
+	have_pool("nothing", 3);
+	ck_assert(says("connleak: nothing gates, but 3 of 40 acquires of take "
+		       "failed: 20"));
+	ck_assert(says("\ntake: peak 9 of 20.\n"));
+	ck_assert(!says("nothing is wrong"));
+}
+END_TEST
+
+START_TEST(a_pool_with_which_nothing_is_wrong_leaves_the_line_alone)
+{
+	have_pool("nothing", 0);
+	ck_assert(says("\nnothing is wrong with take: peak 9 of 20.\n"));
+	ck_assert(says("connleak: clean: 20"));
+	ck_assert(!says("--fail-on"));
+}
+END_TEST
+
 START_TEST(the_last_line_counts_connections_of_all_kinds_together)
 {
 	made.report.finding_count = 3;
@@ -163,6 +210,11 @@ static void add_last_line(Suite *suite)
 	tcase_add_test(
 		tcase,
 		findings_that_do_not_gate_are_counted_and_not_called_clean);
+	tcase_add_test(tcase, a_pool_that_was_short_is_not_called_clean);
+	tcase_add_test(tcase, nor_is_one_that_gave_nothing);
+	tcase_add_test(
+		tcase,
+		a_pool_with_which_nothing_is_wrong_leaves_the_line_alone);
 	tcase_add_test(tcase,
 		       the_last_line_counts_connections_of_all_kinds_together);
 	tcase_add_test(tcase, the_last_line_says_where_the_records_are);

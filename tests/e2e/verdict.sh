@@ -74,3 +74,24 @@ test_a_limit_on_a_pool_of_unknown_capacity_gates_and_says_so() {
 	expect_equal "$(gating_messages | grep -c 'capacity of pool_take is not known.*--hook .capacity')" \
 		1 "findings that say what is missing"
 }
+
+# A pool without anything in it: each acquire fails, after 200 ms.
+test_acquires_that_fail_are_told_and_count_as_waits() {
+	local program=("$BUILD/tests/programs/dry_pool" 0 2 5 5)
+	expect_status 0 leak_run --hook "${rules%;*}" -- "${program[@]}"
+	json report.json .status clean
+	tr '\n' ' ' <report.txt | sed 's/  / /g' >flat
+	expect_line flat 'connleak: nothing gates, but ([0-9]+) of \1 acquires of pool_take failed: '
+	expect_line flat '; --fail-on \+wait=50ms would gate that;'
+	expect_status 23 "$CONNLEAK" report --fail-on +wait=50ms run >text
+	expect_line text 'over-limit'
+}
+
+test_a_pool_that_ran_dry_does_not_end_as_clean() {
+	expect_status 0 leak_run --hook "$rules" -- \
+		"$BUILD/tests/programs/dry_pool" 3 24 3 5
+	json report.json .status clean
+	expect_line report.txt \
+		'^connleak: nothing gates, but pool_take needs attention .pool-too-small'
+	expect_no_line report.txt '^connleak: clean'
+}
