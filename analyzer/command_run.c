@@ -16,6 +16,7 @@
 #include "analyzer/printable.h"
 #include "analyzer/relay.h"
 #include "analyzer/search_path.h"
+#include "analyzer/start.h"
 #include "analyzer/view.h"
 #include "record/format.h"
 #include "record/signals.h"
@@ -93,7 +94,7 @@ static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 	if (!err)
 		err = output_check(o, arena, ret_error);
 	if (!err)
-		err = pool_rules_read(&run->rules, o, launch_find_shim(arena),
+		err = pool_rules_read(&run->rules, o, start_find_shim(arena),
 				      arena, ret_error);
 	if (err)
 		return err;
@@ -239,7 +240,7 @@ static void look_at_program(struct run *run, struct arena *arena)
 static int prepare_environment(struct run *run, struct arena *arena,
 			       const char **ret_error)
 {
-	const char *shim = launch_find_shim(arena);
+	const char *shim = start_find_shim(arena);
 
 	if (!shim) {
 		*ret_error = "libconnleak.so is missing: it belongs beside "

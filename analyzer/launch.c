@@ -2,10 +2,7 @@
 #include "analyzer/launch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -16,45 +13,13 @@
 #include "analyzer/proc.h"
 #include "analyzer/relay.h"
 #include "analyzer/stamps.h"
+#include "analyzer/start.h"
 #include "analyzer/unseen.h"
 #include "record/escape.h"
 
-#define SHIM	       "libconnleak.so"
 #define NEVER	       UINT64_MAX
 #define VIEW_PAUSE     UINT64_C(20000000) /* ns */
 #define REAPED_AT_ONCE 256
-
-/* NULL if it is not there. */
-static const char *real_path(struct arena *arena, const char *path)
-{
-	char *real = realpath(path, NULL);
-	const char *kept = real ? arena_strdup(arena, real) : NULL;
-
-	free(real);
-	return kept;
-}
-
-const char *launch_find_shim(struct arena *arena)
-{
-	static const char *const places[] = { "", "../lib/", "../lib/connleak/",
-					      "../lib/x86_64-linux-gnu/" };
-	char self[4096], *slash;
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (length <= 0)
-		return NULL;
-	self[length] = 0;
-	slash = strrchr(self, '/');
-	slash[1] = 0;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const char *path =
-			arena_printf(arena, "%s%s" SHIM, self, places[i]);
-
-		if (!access(path, R_OK))
-			return real_path(arena, path);
-	}
-	return NULL;
-}
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -62,76 +27,6 @@ static uint64_t now_ns(clockid_t clock)
 
 	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* In the child: never returns.  An errno in the pipe says why not. */
-static _Noreturn void become_program(const struct launch *l, int report)
-{
-	int err = ENOMEM;
-
-	if (!l->environment || environment_set(l->environment)) {
-		relay_give_back();
-		execvp(l->program[0], l->program);
-		err = errno;
-	}
-	if (write(report, &err, sizeof(err)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-/*
- * Whether a program could be what was meant.  execvp() also says EACCES when
- * all that was wrong is a folder in PATH that nobody here may enter.
- */
-static bool is_there(const char *program)
-{
-	const char *folders = getenv("PATH");
-	size_t length;
-	char path[4096];
-
-	if (strchr(program, '/'))
-		return true;
-	for (; folders;
-	     folders = folders[length] ? folders + length + 1 : NULL) {
-		length = strcspn(folders, ":");
-		snprintf(path, sizeof(path), "%.*s/%s", (int)length, folders,
-			 program);
-		if (!access(path, F_OK))
-			return true;
-	}
-	return false;
-}
-
-/* Starts it; the pipe closes by itself when the exec has worked. */
-static int start(const struct launch *l, pid_t *ret_pid)
-{
-	int channel[2], err = 0;
-	ssize_t got;
-	pid_t pid;
-
-	if (pipe2(channel, O_CLOEXEC))
-		return -errno;
-	pid = fork();
-	if (pid < 0) {
-		err = errno;
-		close(channel[0]);
-		close(channel[1]);
-		return -err;
-	}
-	if (!pid)
-		become_program(l, channel[1]);
-	close(channel[1]);
-	do
-		got = read(channel[0], &err, sizeof(err));
-	while (got < 0 && errno == EINTR);
-	close(channel[0]);
-	if (got == sizeof(err)) {
-		waitpid(pid, NULL, 0);
-		return err == EACCES && !is_there(l->program[0]) ? -ENOENT
-								 : -err;
-	}
-	*ret_pid = pid;
-	return 0;
 }
 
 static void log_end(struct folder *folder, pid_t pid, int status)
@@ -330,7 +225,7 @@ int launch(struct launch *l, int *ret_status)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	relay_hold(&watch.relay);
 	watch.relay.fellow = fellow_new(l->program);
-	err = start(l, &watch.program);
+	err = start_program(l->program, l->environment, &watch.program);
 	if (err) {
 		fellow_free(watch.relay.fellow);
 		return err;

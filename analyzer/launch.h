@@ -36,7 +36,4 @@ struct launch {
 int launch(struct launch *l, int *ret_status)
 	__attribute__((warn_unused_result));
 
-/* The shim that belongs to this connleak, or NULL. */
-const char *launch_find_shim(struct arena *arena);
-
 #endif
