@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analyzer/elf_file.h"
+#include "analyzer/elf_names.h"
 #include "analyzer/loader_cache.h"
 #include "analyzer/proc.h"
 
@@ -227,7 +228,7 @@ static void read_library(struct closure *c, struct search *s, size_t i)
 	}
 	if (elf_file_open(&f, s->arena, l->path))
 		return;
-	if (i && !c->has_libpq && elf_file_defines(&f, functions))
+	if (i && !c->has_libpq && elf_names_defines(&f, functions))
 		found_libpq(c, s, l);
 	add_needed(s, i, &f);
 	elf_file_close(&f);

@@ -36,15 +36,6 @@ const char *elf_file_loader(const struct elf_file *f, struct arena *arena);
 const char *elf_file_dynamic(const struct elf_file *f, GElf_Sxword tag,
 			     size_t n);
 
-/* Whether it defines functions of all these names (ended by NULL). */
-bool elf_file_defines(const struct elf_file *f, const char *const *names);
-/*
- * The functions that a file exports, ended by NULL; none if it cannot be read,
- * or if `path` is NULL.
- */
-const char **elf_file_functions(struct arena *arena, const char *path);
-/* Whether it was stripped: only names that the loader needs are left. */
-bool elf_file_is_stripped(const struct elf_file *f);
 /* Whether all these texts are in what it brings into memory. */
 bool elf_file_contains(const struct elf_file *f, const char *const *texts);
 

@@ -14,6 +14,7 @@
 #include "analyzer/closure.h"
 #include "analyzer/debugfile.h"
 #include "analyzer/elf_file.h"
+#include "analyzer/elf_names.h"
 #include "analyzer/naming.h"
 
 #define HEAD_SIZE    256 /* what the kernel reads of a file */
@@ -209,9 +210,9 @@ static enum executable_libpq find_linked_in(const char *path,
 
 	if (elf_file_open(&f, arena, path))
 		return libpq;
-	if (elf_file_defines(&f, functions))
+	if (elf_names_defines(&f, functions))
 		libpq = LIBPQ_STATIC;
-	else if (elf_file_is_stripped(&f) && elf_file_contains(&f, texts))
+	else if (elf_names_is_stripped(&f) && elf_file_contains(&f, texts))
 		libpq = LIBPQ_STRIPPED;
 	elf_file_close(&f);
 	return libpq;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "analyzer/debugfile.h"
-#include "analyzer/elf_file.h"
+#include "analyzer/elf_names.h"
 #include "analyzer/printable.h"
 #include "record/rules.h"
 
@@ -159,7 +159,7 @@ int pool_rules_read(struct pool_rules *rules, const struct options *options,
 	*rules = (struct pool_rules){ .text = NULL };
 	if (!hook && !hooks)
 		return 0;
-	r.own = elf_file_functions(arena, shim);
+	r.own = elf_names_exported(arena, shim);
 	r.out = open_memstream(&text, &size);
 	if (!r.out) {
 		*ret_error = "there is no memory for the pool rules";

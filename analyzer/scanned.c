@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "analyzer/debugfile.h"
 #include "analyzer/elf_file.h"
+#include "analyzer/elf_names.h"
 #include "analyzer/symbols.h"
 
 static bool open_object(struct scanned *s)
@@ -183,7 +184,7 @@ bool scanned_read(struct scanned *s, struct arena *arena, const char *path)
 	*s = (struct scanned){ .arena = arena, .path = path };
 	if (elf_file_open(&f, arena, path))
 		return false;
-	s->stripped = elf_file_is_stripped(&f);
+	s->stripped = elf_names_is_stripped(&f);
 	s->uses_postgres = needs_libpq(&f);
 	elf_file_close(&f);
 	if (!open_object(s))

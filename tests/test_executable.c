@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What analyzer/executable.h, closure.h, elf_file.h and search_path.h promise,
- * on files that the compiler makes here.
+ * What analyzer/executable.h, closure.h, elf_file.h, elf_names.h and
+ * search_path.h promise, on files that the compiler makes here.
  */
 #include <stdlib.h>
 #include <string.h>
