@@ -155,7 +155,7 @@ static void *read_figures(void *user)
 	unsigned seed = (unsigned)(intptr_t)user;
 
 	while (writers_left) {
-		pause_ms(between(300, 1500, &seed));
+		pause_ms(between(400, 2000, &seed));
 		look_at_figure();
 	}
 	return NULL;
