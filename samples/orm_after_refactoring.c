@@ -15,9 +15,12 @@
  * cleaned up after.  A family that chooses the same hour twice costs one slot
  * for good.  No size of the pool is enough.
  *
- * connleak says: status 23
- * connleak says: cause leak
- * connleak says: leaked-lease, 30, in in_session
+ * connleak says: status, 23
+ * connleak says: leak, alone, in in_session
+ * connleak says: leak.leaked, 30
+ * connleak says: leak: 30 of 30 times after .*23505, 0 of
+ * connleak says: leak.peak_demand_without, 5 to 20
+ * connleak says: leaked-lease:lost, 30, in in_session
  */
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -42,36 +45,36 @@ static void pause_ms(long ms)
 /* --- the ORM: connections --- */
 
 struct connection {
-	PGconn *conn;
+	PGconn *pg;
 	atomic_flag busy;
 };
 
 static struct connection pool[CONNECTIONS];
 
-static void connection_pool_open(const char *conninfo, int size)
+static void conn_pool_open(const char *conninfo, int size)
 {
 	for (int i = 0; i < size; i++) {
-		PGconn *conn = PQconnectdb(conninfo);
+		PGconn *pg = PQconnectdb(conninfo);
 
 		/* Of its own, so that nothing is left behind. */
-		PQclear(PQexec(conn, "CREATE TEMP TABLE appointments"
-				     " (hour int PRIMARY KEY)"));
-		if (PQstatus(conn) != CONNECTION_OK) {
-			fprintf(stderr, "%s", PQerrorMessage(conn));
+		PQclear(PQexec(pg, "CREATE TEMP TABLE appointments"
+				   " (hour int PRIMARY KEY)"));
+		if (PQstatus(pg) != CONNECTION_OK) {
+			fprintf(stderr, "%s", PQerrorMessage(pg));
 			exit(EXIT_FAILURE);
 		}
-		pool[i].conn = conn;
+		pool[i].pg = pg;
 	}
 }
 
-static void connection_pool_close(int size)
+static void conn_pool_close(int size)
 {
 	while (size--)
-		PQfinish(pool[size].conn);
+		PQfinish(pool[size].pg);
 }
 
 /* Looks for a free one now and then; NULL: for too long. */
-static struct connection *connection_pool_acquire(void)
+static struct connection *conn_pool_acquire(void)
 {
 	for (int waited = 0; waited < PATIENCE_MS; waited += ROUND_MS) {
 		for (int i = 0; i < CONNECTIONS; i++)
@@ -82,9 +85,9 @@ static struct connection *connection_pool_acquire(void)
 	return NULL;
 }
 
-static void connection_pool_release(struct connection *connection)
+static void conn_pool_release(struct connection *conn)
 {
-	atomic_flag_clear(&connection->busy);
+	atomic_flag_clear(&conn->busy);
 }
 
 /* --- the ORM: sessions --- */
@@ -92,14 +95,14 @@ static void connection_pool_release(struct connection *connection)
 enum outcome { DONE, INVALID, CONFLICT, UNAVAILABLE, OUTCOMES };
 
 struct session {
-	struct connection *connection;
+	struct connection *conn;
 };
 
 typedef enum outcome unit_of_work(struct session *session, int request);
 
 static enum outcome execute(struct session *session, const char *sql)
 {
-	PGresult *result = PQexec(session->connection->conn, sql);
+	PGresult *result = PQexec(session->conn->pg, sql);
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	enum outcome outcome = DONE;
 
@@ -112,17 +115,18 @@ static enum outcome execute(struct session *session, const char *sql)
 /* Does the work in a transaction, all of it or nothing. */
 static enum outcome in_session(unit_of_work *work, int request)
 {
-	struct session session = { connection_pool_acquire() };
+	struct session session;
 	enum outcome outcome;
 
-	if (!session.connection)
+	session.conn = conn_pool_acquire(); /* connleak names this line */
+	if (!session.conn)
 		return UNAVAILABLE;
 	execute(&session, "BEGIN");
 	outcome = work(&session, request);
 	if (outcome == CONFLICT)
 		return outcome; /* the leak: the handler explains it */
 	execute(&session, outcome == DONE ? "COMMIT" : "ROLLBACK");
-	connection_pool_release(session.connection);
+	conn_pool_release(session.conn);
 	return outcome;
 }
 
@@ -165,14 +169,14 @@ int main(int argc, char **argv)
 {
 	pthread_t workers[WORKERS];
 
-	connection_pool_open(argc > 1 ? argv[1] : "",
-			     CONNECTIONS); /* "": as PGHOST says */
+	conn_pool_open(argc > 1 ? argv[1] : "",
+		       CONNECTIONS); /* "": as PGHOST says */
 	for (int i = 0; i < WORKERS; i++)
 		if (pthread_create(&workers[i], NULL, serve, NULL))
 			return EXIT_FAILURE;
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(workers[i], NULL);
-	connection_pool_close(CONNECTIONS);
+	conn_pool_close(CONNECTIONS);
 	printf("%d requests done, %d without a connection\n", ended[DONE],
 	       ended[UNAVAILABLE]);
 	return EXIT_SUCCESS;

@@ -19,7 +19,11 @@
  * connleak says: status, 23
  * connleak says: application-holds, alone, in make_report
  * connleak says: leak, not alone, in make_report
+ * connleak says: leak.leaked, 10
+ * connleak says: leak: 10 of 10 times after .*22012, 0 of
  * connleak says: leaked-lease:lost, 10, in make_report
+ * near: dry-share=0.683333, a day has a morning and an evening without waits
+ * near: others=0.733333, the leak and the readers have a quarter of the pool
  */
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -138,7 +142,7 @@ static bool make_report(int number, int pages)
 	PGconn *conn;
 	bool ok;
 
-	if (conn_pool_get(&conn))
+	if (conn_pool_get(&conn)) /* connleak names this line */
 		fail("read");
 	ok = query(conn, number % NO_VISITORS ? "SELECT 81000 / 90"
 					      : "SELECT 81000 / 0");

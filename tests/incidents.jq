@@ -11,6 +11,7 @@
 def forms: {
 	status: "^status, (?<status>[0-9]+)$",
 	cause: "^(?<cause>[a-z-]+)(, (?<how>alone|not alone))?(, in (?<at>\\w+))?$",
+	words: "^(?<cause>[a-z-]+): (?<regex>.+)$",
 	number: "^(?<cause>[a-z-]+)\\.(?<number>\\w+), (?<range>[0-9].*)$",
 	finding: "^(?<kind>[a-z:-]+), (?<range>[0-9].*), in (?<at>\\w+)$"
 };
@@ -46,6 +47,11 @@ def wrong_places: .verdict as $verdict | claimed("cause") | select(.at) |
 		(.text | test($place + "( |,|;|$)") | not)) |
 	"\(.cause) is not said to be \($place)";
 
+def wrong_words: .verdict as $verdict | claimed("words") | . as $claim |
+	select(any($verdict[]; .cause == $claim.cause and
+		(.text | test($claim.regex))) | not) |
+	"\(.cause) does not say \(.regex)";
+
 def wrong_numbers: .verdict as $verdict | claimed("number") | . as $claim |
 	first($verdict[] | select(.cause == $claim.cause) |
 		.numbers[$claim.number], null) |
@@ -70,5 +76,5 @@ def wrong_findings: [claimed("finding")] as $claimed | findings as $found |
 			.kind == $one.kind and .at == $one.at) | not) |
 		"a \(.kind), \(.count), in \(.at) at line \(.line)");
 
-misread, wrong_status, wrong_causes, wrong_weights, wrong_places,
+misread, wrong_status, wrong_causes, wrong_weights, wrong_places, wrong_words,
 wrong_numbers, wrong_findings
