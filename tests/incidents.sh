@@ -164,8 +164,8 @@ margins() {
 # For 80 columns.
 show() {
 	record
-	printf '\n== %s\n\n' "$name"
-	sed -nE '/^ \* On call:/,/^ \*$/ s/^ \* ?//p' "$source"
+	echo
+	sed -nE "/^ \* ($name -|On call:)/,/^ \*\$/ s/^ \* ?//p" "$source"
 	cat <<-SHELL
 		\$ connleak scan $name >$name.rules
 		\$ connleak run --hooks $name.rules $name
