@@ -39,7 +39,7 @@ def wrong_causes: [.verdict[].cause] as $said | [claimed("cause").cause] |
 def wrong_weights: .verdict as $verdict | claimed("cause") | select(.how) |
 	. as $claim | $verdict[] | select(.cause == $claim.cause and
 		.alone != ($claim.how == "alone")) |
-	"\(.cause) is not \($claim.how)";
+	"\(.cause): it is wrong that it is \($claim.how)";
 
 def wrong_places: .verdict as $verdict | claimed("cause") | select(.at) |
 	"by \(.at) \($name).c:\(line_in(.at))" as $place |
@@ -53,8 +53,8 @@ def wrong_words: .verdict as $verdict | claimed("words") | . as $claim |
 	"\(.cause) does not say \(.regex)";
 
 def wrong_numbers: .verdict as $verdict | claimed("number") | . as $claim |
-	first($verdict[] | select(.cause == $claim.cause) |
-		.numbers[$claim.number], null) |
+	first(($verdict[] | select(.cause == $claim.cause) |
+		.numbers[$claim.number]), null) |
 	select(is_in($claim.range) | not) |
 	"\($claim.cause).\($claim.number) is \(.), not \($claim.range)";
 

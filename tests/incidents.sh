@@ -93,8 +93,8 @@ complaints() { # REPORT
 
 check() {
 	record
-	complaints "$folder/report.json" >"$folder/complaints"
-	[ -s "$folder/complaints" ] || return 0
+	if complaints "$folder/report.json" >"$folder/complaints" &&
+		[ ! -s "$folder/complaints" ]; then return; fi
 	sed "s/^/$name: /" "$folder/complaints"
 	cat "$folder/report.txt"
 	return 1
@@ -143,9 +143,10 @@ enough() { # REPORT
 margins() {
 	local report=$folder/report.json moved=$folder/moved.json threshold \
 		count wanted causes failed=0
-	count=$(enough "$report")
+	count=$(enough "$report") || return
 	wanted=$(first_causes "$report" "$count")
 	while read -r threshold; do
+		rm -f "$moved"
 		CONNLEAK_VERDICT=$threshold "$BUILD/connleak" report --quiet \
 			--json "$moved" "$folder/run" >/dev/null || true
 		causes=$(first_causes "$moved" "$count")
