@@ -293,6 +293,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	}
 	judge_verdicts_tell(&verdicts, r);
 	judge_held(r, &places, e, pools, &verdicts.thresholds);
+	judge_timeouts(r, &places, e, &verdicts);
 	judge_pools(r, e, pools);
 	judge_findings(r, &places, e, gate, &verdicts);
 	add_sites(r, &places);

@@ -90,9 +90,19 @@ void judge_add_incomplete(struct report *report, enum report_reason reason,
 void judge_add_note(struct report *report, int pid, const char *exe,
 		    const char *why);
 
-/* judge_verdict.c: why pools ran dry; `found` is for trace_read(). */
+/*
+ * judge_verdict.c: why pools ran dry; `found` is for trace_read().  What a pool
+ * needs has to be compared with those of other processes, so verdicts are found
+ * when all are known.
+ */
 struct verdicts {
 	struct thresholds thresholds;
+	struct verdict_pool {
+		struct trace *trace;
+		const char *function; /* that acquires; pools may share it */
+		uint32_t together; /* processes that have one when it began */
+	} * pools;
+	size_t pool_count;
 	struct verdict *list;
 	size_t count;
 };
@@ -124,6 +134,14 @@ void judge_limits(struct report *report, const struct evidence *evidence,
 void judge_held(struct report *report, struct places *places,
 		const struct evidence *evidence, const struct pools *pools,
 		const struct thresholds *thresholds);
+
+/*
+ * judge_timeouts.c: what bounds the run in time, and what does not; when all
+ * places and verdicts are complete.
+ */
+void judge_timeouts(struct report *report, struct places *places,
+		    const struct evidence *evidence,
+		    const struct verdicts *verdicts);
 
 /* judge_searches.c: what one process could not find out about its handles. */
 void judge_searches(struct report *report, const struct classes *classes);

@@ -82,13 +82,15 @@ static void add_finding(struct report *r, const struct gate *gate,
 	struct place_group *group = &place->groups[kind][class];
 	struct report_finding *f = judge_add_finding(r);
 
-	qsort(group->handles, group->handle_count, sizeof(*group->handles),
-	      older);
+	if (group->handle_count)
+		qsort(group->handles, group->handle_count,
+		      sizeof(*group->handles), older);
 	f->kind = kind_row(kind)->name;
 	f->class = class < CLASSES ? class_row(class)->name : NULL;
 	f->gates = gate_fails(gate, f->kind, f->class);
 	f->count = group->count;
 	f->in_pools = !f->gates && are_in_pools(group, class);
+	f->aside = !f->gates && kind == KIND_NO_TIMEOUT;
 	for (size_t i = 0; i < group->handle_count; i++) {
 		f->thread_died += group->handles[i].thread_died;
 		f->returned += group->handles[i].returned;
@@ -148,7 +150,7 @@ static int rank(const struct report_finding *f)
 {
 	if (class_find(f->class) == CLASS_BY_DESIGN)
 		return 2;
-	return f->in_pools;
+	return f->in_pools || f->aside;
 }
 
 static int worse(const void *a, const void *b)

@@ -44,6 +44,7 @@ static void add_pool(struct verdicts *v, struct report *r,
 		     const uint8_t *found, uint32_t number)
 {
 	struct trace *t = arena_alloc(&r->arena, sizeof(*t));
+	struct verdict_pool *pool;
 
 	if (!trace_read(t, &r->arena, classes->reader, number, found,
 			classes->ended ? classes->now_ns : 0))
@@ -51,13 +52,16 @@ static void add_pool(struct verdicts *v, struct report *r,
 	/* Of all connections there is nothing to say until one is refused. */
 	if (t->connections && !t->dry.kind)
 		return;
+	v->pools = arena_grow(&r->arena, v->pools, v->pool_count,
+			      sizeof(*v->pools));
+	pool = &v->pools[v->pool_count++];
+	pool->trace = t;
+	pool->function = t->name ? t->name : "";
 	t->name = pools_name(classes->pools, number);
 	for (size_t i = 0; i < t->site_count; i++)
 		t->sites[i].where =
 			where(&r->arena, places_find(places, classes->reader,
 						     t->sites[i].number));
-	v->list = arena_grow(&r->arena, v->list, v->count, sizeof(*v->list));
-	verdict_find(&v->list[v->count++], &r->arena, t, &v->thresholds);
 }
 
 void judge_verdicts_add(struct verdicts *v, struct report *r,
@@ -72,6 +76,60 @@ void judge_verdicts_add(struct verdicts *v, struct report *r,
 		    (pool.flags & POOL_CONNECTIONS ||
 		     pools_name(classes->pools, i)))
 			add_pool(v, r, places, classes, found, i);
+}
+
+static bool is_there(const struct trace *t, uint64_t at_ns)
+{
+	return t->began_ns <= at_ns && at_ns <= t->began_ns + t->end_ns;
+}
+
+/*
+ * How many processes have such a pool when this one begins.  Those of a process
+ * stand together.
+ */
+static uint32_t count_at(const struct verdicts *v,
+			 const struct verdict_pool *pool)
+{
+	uint32_t count = 0;
+	int last = 0;
+
+	for (size_t i = 0; i < v->pool_count; i++) {
+		const struct trace *t = v->pools[i].trace;
+
+		if (t->pid == last ||
+		    strcmp(v->pools[i].function, pool->function) != 0 ||
+		    !is_there(t, pool->trace->began_ns))
+			continue;
+		last = t->pid;
+		count++;
+	}
+	return count;
+}
+
+/* The most at any one time: those that follow each other share nothing. */
+static uint32_t processes_with(const struct verdicts *v, const char *function)
+{
+	uint32_t most = 1;
+
+	for (size_t i = 0; i < v->pool_count; i++)
+		if (v->pools[i].together > most &&
+		    !strcmp(v->pools[i].function, function))
+			most = v->pools[i].together;
+	return most;
+}
+
+static void find_all(struct verdicts *v, struct report *r)
+{
+	for (size_t i = 0; i < v->pool_count; i++)
+		v->pools[i].together = count_at(v, &v->pools[i]);
+	v->list = arena_array(&r->arena, v->pool_count, sizeof(*v->list));
+	for (size_t i = 0; i < v->pool_count; i++) {
+		struct trace *t = v->pools[i].trace;
+
+		t->processes = processes_with(v, v->pools[i].function);
+		verdict_find(&v->list[v->count++], &r->arena, t,
+			     &v->thresholds);
+	}
 }
 
 static int worse(const void *a, const void *b)
@@ -131,6 +189,7 @@ static void add_no_pool(struct report *r)
 
 void judge_verdicts_tell(struct verdicts *v, struct report *r)
 {
+	find_all(v, r);
 	if (v->count)
 		qsort(v->list, v->count, sizeof(*v->list), worse);
 	for (size_t i = 0; i < v->count && i < POOLS_TOLD; i++)

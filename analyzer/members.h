@@ -45,6 +45,9 @@ void member_use(struct json_writer *w, json_t *object,
 json_t *member_pools(struct json_writer *w, const struct report *report);
 json_t *member_exhaustions(struct json_writer *w, const struct report *report);
 
+/* json_timeouts.c */
+json_t *member_timeouts(struct json_writer *w, const struct report *report);
+
 /* json_verdict.c */
 json_t *member_verdict(struct json_writer *w, const struct report *report);
 

@@ -196,6 +196,7 @@ void places_add_counts(struct places *p, const struct reader *reader,
 	place->waits += site.waits;
 	place->failed += site.failed;
 	place->wait_ns += site.wait_ns;
+	place->unbounded += site.unbounded;
 	if (site.longest_wait_ns > place->longest_wait_ns)
 		place->longest_wait_ns = site.longest_wait_ns;
 	for (unsigned i = 0; i < RECORD_HOLD_BUCKETS; i++)

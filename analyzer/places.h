@@ -43,7 +43,8 @@ struct place {
 	uint64_t acquired, released, open;
 	uint64_t hold_us[RECORD_HOLD_BUCKETS], longest_ns;
 	uint64_t waits, failed, wait_ns, longest_wait_ns; /* of leases */
-	struct place_group groups[KINDS][CLASSES + 1];	  /* [CLASSES]: none */
+	uint64_t unbounded; /* connections that nothing bounds in connecting */
+	struct place_group groups[KINDS][CLASSES + 1]; /* [CLASSES]: none */
 };
 
 struct places {

@@ -97,6 +97,7 @@ struct report_finding {
 	struct report_misuse *misused_at;
 	size_t misused_count; /* 0: it is a leak, or nobody knows */
 	bool in_pools;	      /* connections that pools keep, and no leak */
+	bool aside;	      /* told in a block of its own, unless it gates */
 };
 
 struct report_site {
@@ -162,6 +163,37 @@ struct report_incomplete {
 	bool allowed; /* by --allow: told, but leaves the status alone */
 };
 
+/* Whom connections go to, and what bounds these in time. */
+struct report_server {
+	const char *host, *port, *dbname, *user;
+	const char *transport; /* "tcp" or "unix" */
+	uint64_t connections;
+	bool begun; /* by PQconnectStart: the program waits, not libpq */
+	/* 0: there is none; NAN: not known, as what a service file says. */
+	double connect_timeout_s, keepalive_s, user_timeout_s;
+};
+
+/* A pool of which nobody has ever given up waiting, and somebody should. */
+struct report_endless {
+	const char *pool;
+	int pid;
+	uint64_t waits;
+	double longest_wait_s, hold_s; /* 99 of 100 leases are held so long */
+	uint64_t waiting;	       /* still at the end, ... */
+	double still_s;		       /* ... for so long at least */
+};
+
+struct report_timeouts {
+	struct report_server *servers; /* with most connections first */
+	size_t server_count;
+	uint64_t connections; /* over TCP; of these have none, as is known: */
+	uint64_t no_connect_timeout, no_user_timeout, no_keepalive;
+	double late_s;	    /* when the system looks after a silent peer */
+	const char *advice; /* what a connection string lacks; or NULL */
+	struct report_endless *endless;
+	size_t endless_count;
+};
+
 struct report_totals {
 	uint64_t connects, failed_connects, finishes, resets;
 	uint64_t open_at_end, peak_open;
@@ -197,6 +229,7 @@ struct report {
 	struct report_note *notes;
 	size_t note_count;
 	struct report_totals totals;
+	struct report_timeouts timeouts;
 	struct report_verdict *verdict; /* the worst pool first */
 	size_t verdict_count;
 	struct report_finding *findings; /* the worst first; last what pools

@@ -204,6 +204,7 @@ static json_t *whole(struct json_writer *w, const struct report *report)
 	member_put(w, object, "sites", sites);
 	member_put(w, object, "pools", member_pools(w, report));
 	member_put(w, object, "exhaustions", member_exhaustions(w, report));
+	member_put(w, object, "timeouts", member_timeouts(w, report));
 	member_put(w, object, "processes", processes(w, report));
 	return object;
 }

@@ -86,6 +86,7 @@ size_t text_listed(const struct report *report)
 
 	while (count < report->finding_count &&
 	       !report->findings[count].in_pools &&
+	       !report->findings[count].aside &&
 	       class_find(report->findings[count].class) != CLASS_BY_DESIGN)
 		count++;
 	return count;
@@ -208,6 +209,7 @@ static void write_report(const struct text *t)
 	text_nameless(t);
 	text_exhaustions(t);
 	text_pools(t);
+	text_timeouts(t);
 	for (int i = 0; i < REASONS; i++)
 		write_incomplete(t, (enum report_reason)i);
 	write_notes(t);

@@ -46,8 +46,8 @@ const char *text_path(const struct text *t, const char *path);
 const char *text_time(const struct text *t, uint64_t ns);
 
 /*
- * The first so many findings have a block; what pools keep and what is by
- * design comes behind them, and is counted in the last lines alone.
+ * The first so many findings have a block; what pools keep, what has a block of
+ * another kind and what is by design comes behind them.
  */
 size_t text_listed(const struct report *report);
 
@@ -77,6 +77,13 @@ void text_why_not(const struct text *t);
 
 /* A line for each pool. */
 void text_pools(const struct text *t);
+
+/*
+ * What has no bound in time: one block for the run, if anything else is told.
+ * Beside a clean report it is a few words in the last line, or NULL.
+ */
+void text_timeouts(const struct text *t);
+const char *text_timeouts_beside(const struct text *t);
 
 /* The most significant two units, rounded: "35 min 2 s". */
 const char *text_duration(const struct text *t, double seconds);

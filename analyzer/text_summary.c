@@ -197,7 +197,7 @@ static const char *by_design(const struct text *t)
 	uint64_t kept = 0;
 
 	for (size_t i = text_listed(report); i < report->finding_count; i++)
-		if (!report->findings[i].in_pools)
+		if (!report->findings[i].in_pools && !report->findings[i].aside)
 			kept += report->findings[i].count;
 	if (!kept)
 		return NULL;
@@ -322,6 +322,7 @@ void text_summary(const struct text *t)
 			: NULL,
 		in_pools(t),
 		by_design(t),
+		text_timeouts_beside(t),
 		notes(t),
 		records(t),
 	};

@@ -79,6 +79,7 @@ static void read_series(const struct reading *r, uint64_t now_ns)
 		t->bucket_ns = RECORD_BUCKET_NS;
 	t->end_ns = since_began(
 		r, now_ns > r->pool.changed_ns ? now_ns : r->pool.changed_ns);
+	t->still_ns = t->end_ns - since_began(r, r->pool.changed_ns);
 	t->buckets = arena_array(r->arena, RECORD_BUCKETS, sizeof(*t->buckets));
 	for (uint32_t i = 0; t->has_series && i < RECORD_BUCKETS; i++)
 		read_bucket(r, i, &t->buckets[i]);
@@ -511,12 +512,17 @@ uint64_t trace_site_hold_ns(const struct trace_site *site, double share)
 	return hold_ns(counts, share);
 }
 
-uint64_t trace_median_ns(const struct trace *t)
+uint64_t trace_hold_ns(const struct trace *t, double share)
 {
 	uint64_t counts[RECORD_HOLD_BUCKETS] = { 0 };
 
 	for (size_t i = 0; i < t->site_count; i++)
 		for (size_t n = 0; n < RECORD_HOLD_BUCKETS; n++)
 			counts[n] += t->sites[i].hold_us[n];
-	return hold_ns(counts, 0.5);
+	return hold_ns(counts, share);
+}
+
+uint64_t trace_median_ns(const struct trace *t)
+{
+	return trace_hold_ns(t, 0.5);
 }

@@ -98,6 +98,7 @@ struct trace {
 	uint32_t threads;	 /* that ever asked; 0: not known */
 	uint32_t waiting;	 /* now, or when the process ended */
 	uint64_t longest_wait_ns;
+	uint64_t still_ns; /* at the end: nothing was asked or given for long */
 };
 
 /*
@@ -115,6 +116,8 @@ const struct trace_site *trace_site(const struct trace *t, uint32_t number);
 
 /* Half of the holds that ended took at most so long; 0 if none has. */
 uint64_t trace_median_ns(const struct trace *t);
+/* The same of any share of them. */
+uint64_t trace_hold_ns(const struct trace *t, double share);
 uint64_t trace_site_hold_ns(const struct trace_site *site, double share);
 
 #endif

@@ -37,6 +37,7 @@
 	ROW(demand)        \
 	ROW(verdict)       \
 	ROW(limits)        \
+	ROW(timeouts)      \
 	ROW(incidents)     \
 	ROW(suppress)      \
 	ROW(holders)       \
@@ -55,6 +56,7 @@
 	ROW(text_finding)  \
 	ROW(text_stack)    \
 	ROW(text_summary)  \
+	ROW(text_timeouts) \
 	ROW(report_text)   \
 	ROW(columns)       \
 	ROW(printable)     \

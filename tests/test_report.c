@@ -93,10 +93,16 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		{ .stack = made.findings[0].stack, .leases = true },
 	};
 	struct report_pool pool = { .name = "take" };
+	struct report_server server = { .connect_timeout_s = NAN };
+	struct report_endless endless = { .pool = "take" };
 	struct report_keeper keeper = { .stack = made.findings[0].stack };
 	struct report_exhaustion dry = { .keepers = &keeper,
 					 .keeper_count = 1 };
 
+	made.report.timeouts.servers = &server;
+	made.report.timeouts.endless = &endless;
+	made.report.timeouts.server_count = 1;
+	made.report.timeouts.endless_count = 1;
 	made.report.sites = sites;
 	made.report.site_count = 2;
 	made.report.pools = &pool;
@@ -107,7 +113,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 	made.report.incomplete_count = made.report.note_count = 1;
 	read_back();
 	ck_keys("", "schema version status incomplete coverage totals verdict "
-		    "findings sites pools exhaustions processes");
+		    "findings sites pools exhaustions timeouts processes");
 	ck_keys("incomplete/0", "reason text allowed");
 	ck_keys("coverage", "processes watched notes");
 	ck_keys("coverage/notes/0", "pid exe why");
@@ -136,6 +142,17 @@ START_TEST(every_promised_key_is_there_in_its_order)
 	ck_keys("exhaustions/0/keepers/0",
 		"site stack tid backend_pid age_s idle_s in_query transaction "
 		"last_error");
+	ck_keys("timeouts", "tcp_connections missing advice servers "
+			    "endless_pools");
+	ck_keys("timeouts/missing",
+		"connect_timeout keepalives tcp_user_timeout");
+	ck_keys("timeouts/servers/0",
+		"host port dbname user transport connections begun_by_program "
+		"connect_timeout_s keepalives_idle_s tcp_user_timeout_s");
+	ck_null("timeouts/servers/0/connect_timeout_s");
+	ck_keys("timeouts/endless_pools/0",
+		"pool pid waits longest_wait_s hold_p99_s waiting "
+		"waiting_since_s");
 	ck_keys("pools/0/wait_s", "total p95 max");
 	ck_keys("pools/0/failed_by", "nothing error exception");
 	ck_keys("sites/0/site", "function file line module");

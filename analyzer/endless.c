@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "analyzer/endless.h"
+
+static bool gave_up(const struct trace *t)
+{
+	return t->sums[POOL_NOTHING] || t->sums[POOL_ERRORS] ||
+	       t->sums[POOL_EXCEPTIONS];
+}
+
+static bool is_above(uint64_t ns, double floor_s, double holds_ns)
+{
+	return (double)ns > floor_s * 1e9 && (double)ns > holds_ns;
+}
+
+bool endless_is(const struct trace *t, const struct thresholds *thresholds)
+{
+	const double floor_s = thresholds->of[THRESHOLD_ENDLESS_FLOOR];
+	const double times = thresholds->of[THRESHOLD_ENDLESS_TIMES];
+	const double hold_ns = (double)trace_hold_ns(t, 0.99);
+
+	if (t->connections || gave_up(t))
+		return false;
+	return is_above(t->longest_wait_ns, floor_s, times * hold_ns) ||
+	       (t->waiting && is_above(t->still_ns, floor_s, hold_ns));
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What bounds the run in time, for programs: of a time, 0 is none. */
+#include "analyzer/members.h"
+
+static json_t *server(struct json_writer *w, const struct report_server *s)
+{
+	json_t *object = json_object();
+
+	member_text(w, object, "host", s->host);
+	member_text(w, object, "port", s->port);
+	member_text(w, object, "dbname", s->dbname);
+	member_text(w, object, "user", s->user);
+	member_text(w, object, "transport", s->transport);
+	member_count(w, object, "connections", s->connections);
+	member_put(w, object, "begun_by_program", json_boolean(s->begun));
+	member_seconds(w, object, "connect_timeout_s", s->connect_timeout_s);
+	member_seconds(w, object, "keepalives_idle_s", s->keepalive_s);
+	member_seconds(w, object, "tcp_user_timeout_s", s->user_timeout_s);
+	return object;
+}
+
+static json_t *endless(struct json_writer *w, const struct report_endless *e)
+{
+	json_t *object = json_object();
+
+	member_text(w, object, "pool", e->pool);
+	member_known(w, object, "pid", e->pid);
+	member_count(w, object, "waits", e->waits);
+	member_seconds(w, object, "longest_wait_s", e->longest_wait_s);
+	member_seconds(w, object, "hold_p99_s", e->hold_s);
+	member_count(w, object, "waiting", e->waiting);
+	member_seconds(w, object, "waiting_since_s", e->still_s);
+	return object;
+}
+
+static json_t *missing(struct json_writer *w, const struct report_timeouts *t)
+{
+	json_t *object = json_object();
+
+	member_count(w, object, "connect_timeout", t->no_connect_timeout);
+	member_count(w, object, "keepalives", t->no_keepalive);
+	member_count(w, object, "tcp_user_timeout", t->no_user_timeout);
+	return object;
+}
+
+json_t *member_timeouts(struct json_writer *w, const struct report *report)
+{
+	const struct report_timeouts *t = &report->timeouts;
+	json_t *object = json_object(), *servers = json_array();
+	json_t *pools = json_array();
+
+	for (size_t i = 0; i < t->server_count; i++)
+		member_append(w, servers, server(w, &t->servers[i]));
+	for (size_t i = 0; i < t->endless_count; i++)
+		member_append(w, pools, endless(w, &t->endless[i]));
+	member_count(w, object, "tcp_connections", t->connections);
+	member_put(w, object, "missing", missing(w, t));
+	member_text(w, object, "advice", t->advice);
+	member_put(w, object, "servers", servers);
+	member_put(w, object, "endless_pools", pools);
+	return object;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What has no bound in time: one block for the run, not a line per handle:
+ *
+ *	timeouts:
+ *	    without connect_timeout: 12 of 14 connections over TCP, opened by
+ *	        load_orders src/db.c:42
+ *	    without tcp_user_timeout: 14 of 14; a silent peer is looked after
+ *	      only when 2 h 0 min have passed
+ *	    to set in the connection string:
+ *	        connect_timeout=10 keepalives_idle=60 tcp_user_timeout=30000
+ *	    pool db_take: 31 waits, of up to 4.2 s where leases are held for up
+ *	      to 20 ms, and nobody gave up: its acquire needs a deadline
+ */
+#include "analyzer/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include "analyzer/columns.h"
+#include "analyzer/kinds.h"
+
+#define INDENT	    4
+#define LIST_INDENT 8
+
+static void write_line(const struct text *t, size_t indent, const char *line)
+{
+	columns_pad(t->out, 0, indent);
+	columns_wrap(t->out, line, indent, indent + 2);
+}
+
+/* "without keepalives: 3 of 14 connections over TCP" */
+static const char *lacking(const struct text *t, const char *what,
+			   uint64_t count)
+{
+	const uint64_t all = t->report->timeouts.connections;
+
+	return arena_printf(t->arena,
+			    "without %s: %" PRIu64 " of %" PRIu64
+			    " connection%s over TCP",
+			    what, count, all, all == 1 ? "" : "s");
+}
+
+static bool is_no_timeout(const struct report_finding *f)
+{
+	return f->kind && !strcmp(f->kind, kind_row(KIND_NO_TIMEOUT)->name);
+}
+
+static void write_places(const struct text *t)
+{
+	const struct report *report = t->report;
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->finding_count; i++) {
+		const struct report_finding *f = &report->findings[i];
+		const char *where;
+
+		if (!is_no_timeout(f) || ++count > TEXT_LIST_MAX)
+			continue;
+		where = text_where(t, &f->stack, COLUMNS - LIST_INDENT);
+		write_line(t, LIST_INDENT, where ? where : "an unknown place");
+	}
+	if (count > TEXT_LIST_MAX)
+		write_line(t, LIST_INDENT,
+			   arena_printf(t->arena, "and %zu more places",
+					count - TEXT_LIST_MAX));
+}
+
+static void write_peers(const struct text *t)
+{
+	const struct report_timeouts *to = &t->report->timeouts;
+	const char *line;
+
+	if (to->no_keepalive)
+		write_line(t, INDENT,
+			   lacking(t, "keepalives", to->no_keepalive));
+	if (!to->no_user_timeout)
+		return;
+	line = lacking(t, "tcp_user_timeout", to->no_user_timeout);
+	if (to->late_s > 0)
+		line = arena_printf(t->arena,
+				    "%s; a silent peer is looked after when "
+				    "%s have passed",
+				    line, text_duration(t, to->late_s));
+	write_line(t, INDENT, line);
+}
+
+static void write_connections(const struct text *t)
+{
+	const struct report_timeouts *to = &t->report->timeouts;
+
+	if (to->no_connect_timeout) {
+		write_line(t, INDENT,
+			   arena_printf(t->arena, "%s, opened by",
+					lacking(t, "connect_timeout",
+						to->no_connect_timeout)));
+		write_places(t);
+	}
+	write_peers(t);
+	if (!to->advice)
+		return;
+	write_line(t, INDENT, "to set in the connection string:");
+	write_line(t, LIST_INDENT, to->advice);
+}
+
+/* "2 threads still waited at the end, for 12.0 s" */
+static const char *waits(const struct text *t, const struct report_endless *e)
+{
+	if (e->waiting && e->still_s > e->longest_wait_s)
+		return arena_printf(t->arena,
+				    "%" PRIu64 " thread%s still waited at the "
+				    "end, for %s",
+				    e->waiting, e->waiting == 1 ? "" : "s",
+				    text_duration(t, e->still_s));
+	return arena_printf(t->arena, "%" PRIu64 " wait%s, of up to %s",
+			    e->waits, e->waits == 1 ? "" : "s",
+			    text_duration(t, e->longest_wait_s));
+}
+
+static void write_endless(const struct text *t, const struct report_endless *e)
+{
+	const char *where = "", *holds = "";
+
+	if (t->report->process_count > 1)
+		where = arena_printf(t->arena, " in process %d", e->pid);
+	if (e->hold_s > 0)
+		holds = arena_printf(t->arena,
+				     " where leases are held for up to %s",
+				     text_duration(t, e->hold_s));
+	write_line(t, INDENT,
+		   arena_printf(t->arena,
+				"pool %s%s: %s%s, and nobody gave up: its "
+				"acquire needs a deadline",
+				text_safe(t, e->pool, "?"), where, waits(t, e),
+				holds));
+}
+
+/* Where all is well, most have not asked for advice. */
+static bool is_told(const struct report *report)
+{
+	const struct report_timeouts *to = &report->timeouts;
+
+	if (to->endless_count)
+		return true;
+	if (!to->advice)
+		return false;
+	return report->status != REPORT_CLEAN || text_listed(report) ||
+	       (report->verdict_count &&
+		strcmp(report->verdict->cause, "nothing") != 0);
+}
+
+const char *text_timeouts_beside(const struct text *t)
+{
+	const uint64_t count = t->report->timeouts.no_connect_timeout;
+
+	if (!count || is_told(t->report))
+		return NULL;
+	return arena_printf(t->arena,
+			    "%" PRIu64 " without connect_timeout (--json says "
+			    "where)",
+			    count);
+}
+
+void text_timeouts(const struct text *t)
+{
+	const struct report_timeouts *to = &t->report->timeouts;
+
+	if (!is_told(t->report))
+		return;
+	fputs("timeouts:\n", t->out);
+	write_connections(t);
+	for (size_t i = 0; i < to->endless_count && i < TEXT_LIST_MAX; i++)
+		write_endless(t, &to->endless[i]);
+	if (to->endless_count > TEXT_LIST_MAX)
+		write_line(t, INDENT, "and more pools (--json has them)");
+	fputc('\n', t->out);
+}
