@@ -44,6 +44,7 @@ static void see(uint32_t number, const struct record_slot *slot, int32_t owner,
 	keeper->site = slot->site;
 	keeper->acquired_ns = slot->acquired_ns;
 	keeper->tid = owner;
+	keeper->flags = slot->flags;
 	if (!connection)
 		return;
 	keeper->used_ns = connection->used_ns;

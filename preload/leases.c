@@ -10,6 +10,7 @@
 #include "preload/joins.h"
 #include "preload/lease.h"
 #include "preload/misuses.h"
+#include "preload/nesting.h"
 #include "preload/owners.h"
 #include "preload/pools.h"
 #include "preload/recording.h"
@@ -246,6 +247,7 @@ static void forget(struct writer *record, struct lease *lease)
 	pools_released(record, lease->pool);
 	if (slot->tid != own_tid())
 		counter_add(&lease->pool->stored->sums[POOL_BY_OTHERS], 1);
+	nesting_leaves(lease);
 	owners_take(lease);
 	remember(lease);
 	HASH_DELETE(hh, leases.by_handle, lease);
@@ -346,8 +348,10 @@ void leases_try(struct lease_try *try, const struct lease_pool *which)
 		try->pool = pool;
 		try->generation = recording_generation();
 		try->began_ns = pools_attempted(record, pool);
-		if (owners_share(pool, own_tid()))
+		if (owners_share(pool, own_tid())) {
 			counter_add(&pool->stored->sums[POOL_NESTED], 1);
+			nesting_asks(pool, own_tid());
+		}
 	}
 	recording_unlock();
 	try->outer = thread.try;
@@ -406,6 +410,7 @@ static void acquired(struct writer *record, struct pool *pool, uint64_t handle,
 {
 	sites_leased(record, site, pool->number);
 	pools_acquired(record, pool);
+	nesting_asked(pool, own_tid(), site, true);
 	if (!enter(record, pool, handle, site)) {
 		recording_lost(record, LOSS_HANDLE);
 		leases.unseen++;
@@ -428,6 +433,7 @@ static void failed(struct writer *record, struct pool *pool, enum lease_end end,
 	exhaustions_add(record, pool, ends[end].kind, site, leases.by_handle);
 	sites_failed(record, site, pool->number);
 	pools_failed(record, pool, ends[end].sum);
+	nesting_asked(pool, own_tid(), site, false);
 }
 
 /* It has a lease. */
@@ -570,6 +576,7 @@ static void take_over(struct writer *record, uint32_t number, int32_t tid)
 	writer_slot_begin(slot);
 	slot->flags &= (uint16_t)~SLOT_OWNER_ENDED;
 	writer_slot_end(slot);
+	nesting_leaves(lease);
 	owners_give(lease, tid);
 }
 
@@ -683,6 +690,7 @@ void leases_thread_ends(void)
 		writer_slot_begin(lease->slot);
 		lease->slot->flags |= SLOT_OWNER_ENDED;
 		writer_slot_end(lease->slot);
+		nesting_leaves(lease);
 		owners_take(lease);
 	}
 	thread.is_watched = false;

@@ -422,5 +422,6 @@ void pools_forget(void)
 		pool->stored = NULL;
 		pool->buckets = NULL;
 		pool->is_exhausted = false;
+		pool->asking = 0;
 	}
 }

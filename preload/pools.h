@@ -24,6 +24,7 @@ struct pool {
 	struct record_bucket *buckets; /* NULL: it has no series */
 	struct join_path path;
 	bool is_exhausted; /* that was recorded */
+	uint32_t asking;   /* of its leases; nesting.h */
 	UT_hash_handle hh;
 };
 

@@ -235,6 +235,8 @@ enum record_slot_state {
 #define SLOT_BY_DESIGN	      4u /* the program has said that it keeps it */
 #define SLOT_POOLED	      8u /* a connection: opened in a pool, or leased */
 #define SLOT_OWNER_ENDED      16u /* a lease: the thread `used_by` has ended */
+#define SLOT_ASKS	      32u /* ... has asked for one more, without success */
+#define SLOT_PASSED	      64u /* ... has come back to where it acquired it */
 
 /* What a connection is in the middle of, as libpq says. */
 enum record_transaction {
@@ -304,10 +306,9 @@ struct record_slot {
 	uint32_t resets;
 	uint32_t function; /* string: the function that acquired it */
 	/* Of its last query call; outside of the sequence word. */
-	_Atomic(uint32_t) calls; /* under way now */
-	_Atomic(int32_t)
-		used_by; /* the thread; 0: never used.  A lease, and a
-			    connection when it is leased: owner */
+	_Atomic(uint32_t) calls;  /* under way now */
+	_Atomic(int32_t) used_by; /* the thread; 0: never used.  A lease, and a
+				     connection when it is leased: owner */
 	_Atomic(uint64_t)
 		used_ns; /* since header.started_mono; 0: never used */
 	_Atomic(uint64_t) used_at; /* `acquired` of its site at that moment */
@@ -425,9 +426,9 @@ struct record_pool {
 	_Atomic(uint32_t) wait_us[RECORD_HOLD_BUCKETS]; /* as hold_us */
 	_Atomic(uint64_t) bucket_ns; /* the width of a bucket now */
 	uint64_t began_ns; /* of its series, since header.started_mono */
-	_Atomic(uint64_t) changed_ns; /* `used` is in the series up to here */
-	_Atomic(uint32_t) threads;    /* that ever asked it */
-	uint32_t reserved;
+	_Atomic(uint64_t) changed_ns;  /* `used` is in the series up to here */
+	_Atomic(uint32_t) threads;     /* that ever asked it */
+	_Atomic(uint32_t) most_asking; /* leases at once that were SLOT_ASKS */
 };
 
 /*
@@ -500,7 +501,7 @@ struct record_keeper {
 	uint32_t calls; /* under way: it is in a query */
 	uint32_t doing; /* as in the slot */
 	uint32_t error;
-	uint32_t reserved;
+	uint32_t flags; /* as in the slot */
 };
 
 enum record_frame_kind {

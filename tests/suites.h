@@ -71,6 +71,7 @@
 	ROW(text_why)      \
 	ROW(exhaustions)   \
 	ROW(leases)        \
+	ROW(nesting)       \
 	ROW(series)        \
 	ROW(rules_judged)  \
 	ROW(own_misuse)    \
