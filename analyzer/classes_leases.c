@@ -35,6 +35,9 @@ bool classes_is_meant_as_lease(const struct classes *c, uint32_t number,
  * Used, not in a query, and its site went on to acquire another one.  What has
  * no connection that is known counts as used when it was acquired; and so does
  * what was never used, where others came back: an early return may come early.
+ *
+ * While its thread waits for one more it has not left it behind: where all of a
+ * pool are held by such threads, none is used any more, and none has leaked.
  */
 bool classes_is_left(const struct classes *c, uint32_t number,
 		     const struct record_slot *lease)
@@ -43,7 +46,7 @@ bool classes_is_left(const struct classes *c, uint32_t number,
 	struct record_slot connection;
 	uint64_t used_at = lease->used_at;
 
-	if (lease->site >= c->site_count)
+	if (lease->site >= c->site_count || lease->flags & SLOT_ASKS)
 		return false;
 	site = &c->sites[lease->site];
 	if (pools_partner(c->reader, number, lease, &connection)) {

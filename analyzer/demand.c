@@ -60,7 +60,9 @@ bool demand_is_long(const struct demand *d, const struct trace_lease *lease)
 /*
  * A number that the program gave counts, unless more was out.  Else what was
  * never passed although somebody got nothing, or waited, is the ceiling: also
- * of all connections, where the server refused one more.
+ * of all connections, where the server refused one more.  Who waits for ever
+ * has not waited yet; but if those who had all of it asked for more and were
+ * never given any, that was all.
  */
 static void find_capacity(struct demand *d)
 {
@@ -70,7 +72,9 @@ static void find_capacity(struct demand *d)
 	d->capacity = t->capacity;
 	if (!d->told && t->dry.kind)
 		d->capacity = t->dry.used;
-	if (!d->told && !t->connections && t->sums[POOL_WAITS])
+	if (!d->told && !t->connections &&
+	    (t->sums[POOL_WAITS] ||
+	     (t->most_asking && t->most_asking >= t->peak_used)))
 		d->capacity = t->peak_used;
 	if (d->capacity && d->capacity < t->peak_used)
 		d->capacity = t->peak_used;

@@ -61,6 +61,21 @@ static void count_moment(struct facts *f)
 	f->others = f->used > known ? f->used - known : 0;
 }
 
+/*
+ * All were held by threads that asked for one more at the same time: from then
+ * on none is given, until somebody gives up.
+ */
+static bool is_stuck(const struct facts *f)
+{
+	const struct trace *t = f->trace;
+	uint32_t rest = t->most_asking;
+
+	for (size_t i = 0; i < t->lease_count; i++)
+		rest += t->leases[i].fate == TRACE_KEPT;
+	return !t->connections && t->most_asking && f->demand.capacity &&
+	       rest >= f->demand.capacity;
+}
+
 /* Who fails although slots are free has met something else. */
 static bool ran_dry(const struct facts *f)
 {
@@ -68,6 +83,8 @@ static bool ran_dry(const struct facts *f)
 
 	if (!f->demand.capacity)
 		return false;
+	if (f->stuck)
+		return true;
 	for (size_t i = 0; i < t->bucket_count; i++)
 		if (t->buckets[i].failures &&
 		    t->buckets[i].most_used >= f->demand.capacity)
@@ -123,6 +140,7 @@ void facts_find(struct facts *f, struct arena *arena, const struct trace *t,
 			     .trace = t,
 			     .thresholds = thresholds };
 	demand_find(&f->demand, arena, t, thresholds);
+	f->stuck = is_stuck(f);
 	f->dry = ran_dry(f);
 	find_moment(f);
 	count_moment(f);

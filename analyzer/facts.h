@@ -22,7 +22,8 @@ struct facts {
 	const struct trace *trace;
 	const struct thresholds *thresholds;
 	struct demand demand;
-	bool dry; /* somebody got nothing, or it was full for long */
+	bool dry;   /* somebody got nothing, or it was full for long */
+	bool stuck; /* all that can come back waited for one another */
 	uint64_t at_ns;
 	uint32_t used, waiting;		     /* then; of these used ones */
 	uint32_t leaked, held, kept, others; /* ... are for good, are long,

@@ -364,8 +364,7 @@ static void read_keepers(const struct reading *r,
 	for (uint32_t i = 0; i < e->keeper_count && i < MOST_KEEPERS; i++) {
 		if (!reader_keeper(r->reader, e->first_keeper + i, &keeper))
 			return;
-		dry->in_query += keeper.calls != 0;
-		dry->tid_has_one |= keeper.tid == dry->tid;
+		dry->asking += keeper.flags & SLOT_ASKS ? 1 : 0;
 		split_as_then(r, &keeper);
 	}
 }
@@ -382,8 +381,7 @@ static void read_dry(const struct reading *r)
 						.when_ns = since_began(
 							r, e.when_ns),
 						.used = e.used,
-						.waiting = e.waiting,
-						.tid = e.tid };
+						.waiting = e.waiting };
 		read_keepers(r, &e);
 		return;
 	}
@@ -444,6 +442,7 @@ static void read_pool(const struct reading *r)
 	t->peak_used = r->pool.peak_used;
 	t->peak_waiting = r->pool.peak_waiting;
 	t->peak_demand = r->pool.peak_demand;
+	t->most_asking = r->pool.most_asking;
 	t->threads = r->pool.threads;
 	t->waiting = r->pool.waiting;
 	t->longest_wait_ns = r->pool.longest_wait_ns;

@@ -67,9 +67,7 @@ struct trace_dry {
 	enum record_exhaustion_kind kind; /* 0: none did */
 	uint64_t when_ns;
 	uint32_t used, waiting;
-	int32_t tid;	   /* who got nothing */
-	bool tid_has_one;  /* ... and has a lease of this pool already */
-	uint32_t in_query; /* of those that were out: in a query then */
+	uint32_t asking; /* of `used`: their threads asked for one more */
 };
 
 struct trace {
@@ -95,8 +93,9 @@ struct trace {
 	uint64_t sums[POOL_SUMS];
 	uint32_t peak_used, peak_waiting, peak_demand;
 	uint32_t most_by_thread; /* besides what it has leaked */
-	uint32_t threads;	 /* that ever asked; 0: not known */
-	uint32_t waiting;	 /* now, or when the process ended */
+	uint32_t most_asking; /* leases at once whose threads asked for more */
+	uint32_t threads;     /* that ever asked; 0: not known */
+	uint32_t waiting;     /* now, or when the process ended */
 	uint64_t longest_wait_ns;
 	uint64_t still_ns; /* at the end: nothing was asked or given for long */
 };

@@ -123,7 +123,7 @@ static const char *say_high(const struct facts *f)
 /* What was seen of it: nobody may have noticed. */
 static const char *what_happened(const struct facts *f)
 {
-	if (f->trace->sums[POOL_WAITS] || f->trace->dry.kind)
+	if (f->trace->sums[POOL_WAITS] || f->trace->dry.kind || f->stuck)
 		return "ran dry";
 	return arena_printf(f->arena, "was full for %.0f %% of the time",
 			    100 * f->demand.dry_share);

@@ -126,58 +126,53 @@ bool rule_blocked(const struct facts *f, struct cause *c)
 	return true;
 }
 
-/* The pool stood still at its end: full, asked, and nothing was given. */
-static bool stands_still(const struct facts *f)
-{
-	const struct trace *t = f->trace;
-	const size_t some = t->bucket_count / 10 + 1;
-	uint64_t given = 0;
-
-	for (size_t i = t->bucket_count - some; i < t->bucket_count; i++)
-		given += t->buckets[i].acquires;
-	return !given && t->waiting;
-}
-
 /*
- * hold-and-wait: threads that have a lease wait for another one, and none will
- * ever be free.  Seen by the one who gave up: it has a lease itself, or, if
- * nobody gives up, by a pool that stands still; and no lease is in a query.
+ * hold-and-wait: threads that have a lease wait for another one, which only
+ * others who wait could give.  Seen when the first gave up, or at the moment
+ * when most were so:
+ *
+ *	asking	leases whose thread asks for one more
+ *	asking >= blocked-share * (M - by design) at the first failure, or
+ *	asking >= M - by design at any moment
+ *
  * A pool of threads * (leases of each - 1) + 1 cannot get stuck so.
  *
- * Pitfall: a lease that is held while the thread waits looks like a leak, or
- * like an idle one.  So this is asked before the others, and it needs proof
- * that a thread does take a second one.  Whoever opens several connections
- * waits for none of them: that is the server's to give.
+ * Pitfalls: such a lease looks like a leak, or like an idle one, and the crowd
+ * behind it like a pool that is too small; so this is asked before the others.
+ * That a thread has one and asks for one more is no proof: the others may be
+ * busy and come back.  And a thread that leaks has one whenever it asks, so
+ * behind a leak nothing is said.  Whoever opens several connections waits for
+ * none of them: that is the server's to give.
  */
 bool rule_hold_and_wait(const struct facts *f, struct cause *c)
 {
 	const struct trace *t = f->trace;
-	const bool nested = t->most_by_thread > 1 || t->sums[POOL_NESTED];
-	const bool gave_up = t->dry.kind && t->dry.tid_has_one;
 	const double least = rule_nesting(f);
+	const double all = f->demand.capacity - (double)f->kept;
+	const uint32_t asking = f->stuck ? t->most_asking : t->dry.asking;
 
-	if (!f->dry || t->dry.in_query || f->leaked || t->connections ||
-	    !(gave_up || (nested && stands_still(f))))
+	if (!f->dry || f->leaks || t->connections || !asking ||
+	    asking < rule_limit(f, THRESHOLD_BLOCKED_SHARE) * all)
 		return false;
 	cause_begin(f, c, CAUSE_HOLD_AND_WAIT, NAN);
 	c->alone = true;
-	c->slots = f->used;
+	c->slots = asking;
 	cause_number(f, c, "slots", c->slots);
 	cause_number(f, c, "most_by_thread", t->most_by_thread);
 	cause_number(f, c, "threads", t->threads ? t->threads : NAN);
-	cause_number(f, c, "advised", least ? least : NAN);
+	cause_number(f, c, "advised", least);
+	cause_number(f, c, "allowed", rule_allowed(f));
 	c->text = arena_printf(
 		f->arena,
-		"threads that have a lease ask for another one: all %u are "
-		"held by threads that may wait for the next, and none is in a "
-		"query",
-		f->used);
+		"not a leak: threads that have a lease ask for another one; "
+		"%u of %u slots were held at once by threads that waited for "
+		"the next, which only they could have given",
+		asking, f->demand.capacity);
 	c->advice = arena_printf(
-		f->arena, "take one lease per thread, or all at once%s",
-		least ? arena_printf(f->arena,
-				     "; a pool of %.0f could not get stuck",
-				     least)
-		      : "");
+		f->arena,
+		"let a thread take one lease, or all at once; a pool of %.0f "
+		"could not get stuck%s",
+		least, say_allowed(f, least));
 	return true;
 }
 

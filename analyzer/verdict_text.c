@@ -47,14 +47,24 @@ void cause_begin(const struct facts *f, struct cause *c, enum cause_id id,
 		cause_number(f, c, "peak_demand_without", without);
 }
 
-/* Pools whose threads need several at once: Tn * (Cm - 1) + 1 never stick. */
+/*
+ * Where each of Tn threads needs up to Cm at once: with Tn * (Cm - 1) + 1 there
+ * is always one that has all it needs.
+ *
+ * Pitfalls: a thread that leaks has more and more of them and needs one.  Where
+ * each request has a thread of its own, those of all day are not there at once.
+ */
 double rule_nesting(const struct facts *f)
 {
 	const struct trace *t = f->trace;
-	const double threads = t->threads ? t->threads : t->peak_demand;
+	const bool asked = f->stuck || t->dry.asking;
+	double most = t->most_by_thread, threads = t->threads;
 
-	return t->most_by_thread > 1 ? threads * (t->most_by_thread - 1) + 1
-				     : 0;
+	if (asked && most < 2) /* nobody ever got the second */
+		most = 2;
+	if (!threads || (f->demand.threads <= 0 && threads > t->peak_demand))
+		threads = t->peak_demand;
+	return most > 1 && !f->leaks ? threads * (most - 1) + 1 : 0;
 }
 
 double rule_allowed(const struct facts *f)

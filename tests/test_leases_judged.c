@@ -419,6 +419,14 @@ START_TEST(leases_that_are_in_a_query_are_not_growing)
 }
 END_TEST
 
+START_TEST(leases_whose_thread_waits_for_one_more_are_not_growing)
+{
+	lease.flags = SLOT_ASKS;
+	add_three();
+	ck_class("held", "exit 0");
+}
+END_TEST
+
 START_TEST(leases_used_since_the_last_acquire_are_not_growing)
 {
 	connection.used_at = 3;
@@ -648,6 +656,8 @@ Suite *leases_judged_suite(void)
 		test,
 		leases_whose_connection_is_unknown_count_as_used_when_acquired);
 	tcase_add_test(test, leases_that_are_in_a_query_are_not_growing);
+	tcase_add_test(test,
+		       leases_whose_thread_waits_for_one_more_are_not_growing);
 	tcase_add_test(test,
 		       leases_used_since_the_last_acquire_are_not_growing);
 	tcase_add_test(

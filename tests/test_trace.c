@@ -358,7 +358,8 @@ START_TEST(the_first_failure_is_kept_with_what_holders_did)
 	struct record_keeper keeper = { .acquired_ns = 1020 * MS,
 					.used_ns = 1040 * MS,
 					.calls = 1,
-					.tid = 9 };
+					.tid = 9,
+					.flags = SLOT_ASKS };
 	const struct record_exhaustion dry = { .kind = EXHAUSTION_NOTHING,
 					       .when_ns = 1060 * MS,
 					       .tid = 9,
@@ -376,8 +377,7 @@ START_TEST(the_first_failure_is_kept_with_what_holders_did)
 	ck_assert_int_eq(t.dry.kind, EXHAUSTION_NOTHING);
 	ck_assert_uint_eq(t.dry.when_ns, 60 * MS);
 	ck_assert_uint_eq(t.dry.used, 20);
-	ck_assert_uint_eq(t.dry.in_query, 1);
-	ck_assert(t.dry.tid_has_one);
+	ck_assert_uint_eq(t.dry.asking, 1);
 	ck_assert(t.leases[0].split);
 	ck_assert_uint_eq(t.leases[0].query_ns, 280 * MS);
 }

@@ -363,6 +363,18 @@ START_TEST(threads_that_need_two_need_a_pool_in_which_one_gets_both)
 }
 END_TEST
 
+/* A thread for each request: 103 were there at once, 5,000 in all. */
+START_TEST(threads_that_come_once_count_as_many_as_were_there_at_once)
+{
+	make_small();
+	t.most_by_thread = 2;
+	t.threads = 5000;
+	find();
+	ck_assert_double_eq(number(cause(CAUSE_POOL_TOO_SMALL), "advised"),
+			    104);
+}
+END_TEST
+
 /* 500 a second for 20 ms are 10 Erlang; chance makes 19 of these at once. */
 START_TEST(a_size_that_chance_needs_and_a_peak_are_told_with_when_each_holds)
 {
@@ -439,12 +451,80 @@ START_TEST(who_waits_for_its_second_lease_waits_for_itself)
 	made_failures(&t, 9, 9.5, 4);
 	made_site(&t, "web web.c:1", 400, 20);
 	make_leases(0, TRACE_OUT, 4);
-	t.dry.tid_has_one = true;
+	t.dry.asking = 4;
 	t.most_by_thread = 2;
 	t.threads = 4;
 	find();
 	ck_only(CAUSE_HOLD_AND_WAIT);
+	ck_assert_double_eq(v.causes[0].slots, 4);
+	ck_says(v.causes[0].text, "not a leak");
 	ck_says(v.causes[0].advice, "a pool of 5 could not get stuck");
+}
+END_TEST
+
+/* The crowd behind them makes 24 of 4, and that is not the reason. */
+START_TEST(whose_first_failure_is_anothers_waits_for_itself_all_the_same)
+{
+	made_trace(&t, &arena, 4, 10);
+	made_time(&t, 0, 10, 20, 4, 20);
+	made_failures(&t, 1, 9.5, 100);
+	made_site(&t, "web web.c:1", 400, 20);
+	t.dry.asking = 4;
+	t.most_by_thread = 2;
+	t.threads = 24;
+	find();
+	ck_only(CAUSE_HOLD_AND_WAIT);
+	ck_assert_double_eq(number(&v.causes[0], "advised"), 25);
+}
+END_TEST
+
+/* One thread in four asks for one more, the others come back by themselves. */
+START_TEST(a_thread_that_asks_for_one_more_does_not_stop_all_others)
+{
+	make_small();
+	t.dry.asking = 1;
+	t.most_asking = 2;
+	t.most_by_thread = 2;
+	find();
+	ck_only(CAUSE_POOL_TOO_SMALL);
+}
+END_TEST
+
+START_TEST(threads_that_leak_and_ask_again_do_not_wait_for_themselves)
+{
+	make_dry();
+	make_leases(1, TRACE_LEAKED, 10);
+	t.dry.asking = 10;
+	t.most_asking = 10;
+	t.most_by_thread = 9;
+	find();
+	ck_only(CAUSE_LEAK);
+}
+END_TEST
+
+/* Nobody gives up, and it is not known when the process ended. */
+START_TEST(a_pool_in_which_all_wait_for_ever_ran_dry)
+{
+	made_trace(&t, &arena, 0, 0.02);
+	made_time(&t, 0, 0.02, 1000, 4, 4);
+	made_site(&t, "web web.c:1", 4, 20);
+	make_leases(0, TRACE_OUT, 0);
+	t.most_asking = 4;
+	find();
+	ck_only(CAUSE_HOLD_AND_WAIT);
+	ck_assert_str_eq(v.headline, "db_take ran dry: hold-and-wait");
+}
+END_TEST
+
+START_TEST(what_is_kept_by_design_is_not_waited_for)
+{
+	made_trace(&t, &arena, 5, 10);
+	made_time(&t, 0, 10, 20, 5, 4);
+	made_site(&t, "web web.c:1", 400, 20);
+	made_lease(&t, 0, TRACE_KEPT, 0, 10);
+	t.most_asking = 4;
+	find();
+	ck_only(CAUSE_HOLD_AND_WAIT);
 }
 END_TEST
 
@@ -456,7 +536,7 @@ START_TEST(a_pool_that_stands_still_and_nests_waits_for_itself)
 	made_site(&t, "web web.c:1", 400, 20);
 	make_leases(0, TRACE_OUT, 4);
 	t.most_by_thread = 2;
-	t.waiting = 4;
+	t.most_asking = 4;
 	find();
 	ck_only(CAUSE_HOLD_AND_WAIT);
 }
@@ -469,7 +549,7 @@ START_TEST(who_opens_many_connections_waits_for_none_of_them)
 	made_time(&t, 0, 10, 20, 97, 0);
 	made_failures(&t, 9, 9.5, 3);
 	t.dry.kind = EXHAUSTION_SERVER;
-	t.dry.tid_has_one = true;
+	t.dry.asking = 97;
 	make_leases(0, TRACE_OUT, 97);
 	find();
 	ck_only(CAUSE_SERVER_FULL);
@@ -479,8 +559,7 @@ END_TEST
 START_TEST(holders_in_queries_do_not_wait_for_themselves)
 {
 	make_held(0.9, 0);
-	t.dry.tid_has_one = true;
-	t.dry.in_query = 9;
+	t.dry.asking = 1;
 	find();
 	ck_only(CAUSE_SLOW_QUERY);
 }
@@ -721,6 +800,9 @@ Suite *verdict_suite(void)
 		test, threads_that_need_two_need_a_pool_in_which_one_gets_both);
 	tcase_add_test(
 		test,
+		threads_that_come_once_count_as_many_as_were_there_at_once);
+	tcase_add_test(
+		test,
 		a_size_that_chance_needs_and_a_peak_are_told_with_when_each_holds);
 	tcase_add_test(test, a_size_above_the_peak_needs_no_other);
 	tcase_add_test(
@@ -730,6 +812,16 @@ Suite *verdict_suite(void)
 	tcase_add_test(test,
 		       a_little_more_than_there_is_does_not_hide_long_holds);
 	tcase_add_test(test, who_waits_for_its_second_lease_waits_for_itself);
+	tcase_add_test(
+		test,
+		whose_first_failure_is_anothers_waits_for_itself_all_the_same);
+	tcase_add_test(
+		test, a_thread_that_asks_for_one_more_does_not_stop_all_others);
+	tcase_add_test(
+		test,
+		threads_that_leak_and_ask_again_do_not_wait_for_themselves);
+	tcase_add_test(test, a_pool_in_which_all_wait_for_ever_ran_dry);
+	tcase_add_test(test, what_is_kept_by_design_is_not_waited_for);
 	tcase_add_test(test,
 		       a_pool_that_stands_still_and_nests_waits_for_itself);
 	tcase_add_test(test, who_opens_many_connections_waits_for_none_of_them);

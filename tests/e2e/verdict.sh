@@ -30,6 +30,20 @@ test_a_release_that_errors_skip_is_a_leak() {
 	json report.json '.verdict[0].numbers.leaked' 12
 }
 
+# Each of 20 threads has one of 10, or waits for its first, and wants a second.
+test_threads_that_have_one_and_wait_for_another_hold_and_wait() {
+	check_verdict 0 'pool_take ran dry: hold-and-wait$' hold-and-wait \
+		10 20 5 20 two
+	json report.json '.verdict[0].numbers.advised' 21
+}
+
+# Nobody gives up, and what they have is no leak.
+test_threads_that_wait_for_ever_for_another_hold_and_wait() {
+	check_verdict 142 'pool_take ran dry: hold-and-wait$' hold-and-wait \
+		10 20 5 20 two-for-ever
+	json report.json '[.findings[] | select(.gates)] | length' 0
+}
+
 test_a_pool_that_nobody_waits_for_has_one_line() {
 	check_verdict 0 \
 		'nothing is wrong with pool_take: peak [1-5] of 12, ' \

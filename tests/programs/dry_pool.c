@@ -3,9 +3,11 @@
  * A pool of its own that waits 200 ms for a connection, and threads that think,
  * take one, ask the server, and give it back.
  *
- *	dry_pool SIZE THREADS THINK_MS HOLD_MS [leak]
+ *	dry_pool SIZE THREADS THINK_MS HOLD_MS [leak | two | two-for-ever]
  *
  * With `leak` one request in 20 meets an error, and forgets to give it back.
+ * With `two` each request takes a second one, and has the first meanwhile;
+ * `for-ever` is how long that waits, until the alarm ends it all.
  */
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SECONDS 1
 
@@ -25,7 +28,7 @@ static struct {
 	   .given = PTHREAD_COND_INITIALIZER };
 
 static long think_ms, hold_ms;
-static int leaks;
+static int leaks, nests, patient;
 static time_t end;
 
 static struct timespec after_ms(long ms)
@@ -62,6 +65,8 @@ __attribute__((noinline)) PGconn *pool_take(void)
 	PGconn *conn = NULL;
 
 	pthread_mutex_lock(&pool.lock);
+	while (!pool.count && patient)
+		pthread_cond_wait(&pool.given, &pool.lock);
 	while (!pool.count &&
 	       !pthread_cond_timedwait(&pool.given, &pool.lock, &until))
 		;
@@ -79,6 +84,16 @@ __attribute__((noinline)) void pool_give(PGconn *conn)
 	pthread_mutex_unlock(&pool.lock);
 }
 
+static void serve_in_it(void)
+{
+	PGconn *conn = pool_take();
+
+	if (!conn)
+		return;
+	PQclear(PQexec(conn, "SELECT 2"));
+	pool_give(conn);
+}
+
 static void serve(unsigned *seed)
 {
 	PGconn *conn = pool_take();
@@ -90,6 +105,8 @@ static void serve(unsigned *seed)
 	if (errs)
 		return;
 	rest(hold_ms);
+	if (nests)
+		serve_in_it();
 	pool_give(conn);
 }
 
@@ -116,6 +133,9 @@ int main(int argc, char **argv)
 	think_ms = atol(argv[3]);
 	hold_ms = atol(argv[4]);
 	leaks = argc > 5 && !strcmp(argv[5], "leak");
+	nests = argc > 5 && !strncmp(argv[5], "two", 3);
+	patient = argc > 5 && !strcmp(argv[5], "two-for-ever");
+	alarm(patient ? SECONDS + 1 : 0);
 	pool_open(atoi(argv[1]));
 	end = time(NULL) + SECONDS + 1;
 	for (int i = 0; i < count; i++) {
