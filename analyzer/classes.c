@@ -110,19 +110,38 @@ static void find_search(struct classes *c)
 		c->searched = reader_search(c->reader, n, &c->search);
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The last that is known of it: something was acquired, released or used. */
+static uint64_t last_event(const struct reader *reader)
+{
+	const uint32_t pools = reader_count(reader, RECORD_POOLS);
+	const uint32_t slots = reader_count(reader, RECORD_SLOTS);
+	struct record_pool pool;
+	struct record_slot slot;
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < pools; i++)
+		if (reader_pool(reader, i, &pool))
+			last = later(last, pool.changed_ns);
+	for (uint32_t i = 0; i < slots; i++)
+		if (reader_slot(reader, i, &slot) && slot.state != SLOT_FREE)
+			last = later(last,
+				     later(slot.acquired_ns, slot.used_ns));
+	return last;
+}
+
 /* When its end is not known, it lived at least until the last thing it did. */
 static void find_now(struct classes *c, const struct process *process)
 {
 	const uint64_t began = reader_header(c->reader)->started_ns;
-	struct record_slot slot;
 
 	c->ended = process && process->ended_ns > began;
-	if (c->ended)
-		c->now_ns = process->ended_ns - began;
-	for (uint32_t i = 0; !c->ended && i < c->slot_count; i++)
-		if (reader_slot(c->reader, i, &slot) &&
-		    slot.state != SLOT_FREE && slot.acquired_ns > c->now_ns)
-			c->now_ns = slot.acquired_ns;
+	c->now_ns =
+		c->ended ? process->ended_ns - began : last_event(c->reader);
 }
 
 void classes_find(struct classes *c, struct arena *arena,

@@ -55,11 +55,12 @@ struct class_site {
 /* Of one record. */
 struct classes {
 	const struct reader *reader;
-	const struct pools *pools;   /* of the same record */
-	bool ended;		     /* it is known when: */
-	uint64_t now_ns;	     /* then, since header.started_mono */
-	bool normal;		     /* how the process ended */
-	bool searched;		     /* there was one: */
+	const struct pools *pools; /* of the same record */
+	bool ended;		   /* it is known when: */
+	uint64_t now_ns; /* then, since header.started_mono; else the last
+			    thing that it is known to have done */
+	bool normal;	 /* how the process ended */
+	bool searched;	 /* there was one: */
 	struct record_search search; /* the last */
 	struct class_site *sites;    /* by number */
 	uint32_t *scans;	     /* by slot; or RECORD_NONE */

@@ -11,7 +11,8 @@
 
 static bool is_too_long(const struct report_handle *handle, double limit_s)
 {
-	return handle->age_s > limit_s; /* not if that is unknown */
+	return (isnan(handle->age_s) ? handle->least_age_s : handle->age_s) >
+	       limit_s;
 }
 
 /*

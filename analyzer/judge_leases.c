@@ -78,7 +78,7 @@ static const char *owner(struct arena *arena, const struct classes *c,
 
 	if (!tid || classes_owner_ended(c, lease))
 		return NULL;
-	return arena_printf(arena, "thread %d, still running", tid);
+	return arena_printf(arena, "thread %d, which had not ended", tid);
 }
 
 void judge_fill_use(struct arena *arena, const struct classes *c,
@@ -88,6 +88,9 @@ void judge_fill_use(struct arena *arena, const struct classes *c,
 	const uint64_t now = c->ended ? c->now_ns : 0;
 	struct record_slot connection;
 
+	if (c->now_ns > slot->acquired_ns)
+		out->least_age_s =
+			(double)(c->now_ns - slot->acquired_ns) / 1e9;
 	if (slot->kind != HANDLE_LEASE) {
 		fill_use(arena, slot, slot->acquired_ns, now, &out->use);
 		return;

@@ -71,7 +71,8 @@ struct report_handle {
 	bool pooled;	      /* a connection that a pool keeps */
 	bool returned;	      /* it was out so long, and is no more */
 	uint64_t acquired_at; /* nanoseconds since the epoch */
-	double age_s;	      /* when its process ended; NAN if unknown */
+	double age_s;	      /* when its process ended; NAN if unknown: ... */
+	double least_age_s;   /* ... then it was out at least so long */
 	struct report_use use;
 };
 

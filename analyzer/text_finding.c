@@ -135,10 +135,13 @@ static const char *acquired(const struct text *t,
 {
 	const char *time = text_time(t, handle->acquired_at);
 
-	if (!time || !isfinite(handle->age_s) || handle->age_s < 0)
+	const bool known = isfinite(handle->age_s);
+	const double age_s = known ? handle->age_s : handle->least_age_s;
+
+	if (!time || age_s < 0 || (!known && age_s <= 0))
 		return time;
-	return arena_printf(t->arena, "%s, out for %s", time,
-			    text_duration(t, handle->age_s));
+	return arena_printf(t->arena, "%s, out for %s%s", time,
+			    known ? "" : "at least ", text_duration(t, age_s));
 }
 
 /* The newest is only known if all handles are listed. */

@@ -77,6 +77,7 @@ static void read_series(const struct reading *r, uint64_t now_ns)
 	t->bucket_ns = r->pool.bucket_ns;
 	if (!t->bucket_ns || t->bucket_ns > MOST_NS / RECORD_BUCKETS)
 		t->bucket_ns = RECORD_BUCKET_NS;
+	t->cut = !now_ns;
 	t->end_ns = since_began(
 		r, now_ns > r->pool.changed_ns ? now_ns : r->pool.changed_ns);
 	t->still_ns = t->end_ns - since_began(r, r->pool.changed_ns);

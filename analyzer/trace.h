@@ -80,6 +80,8 @@ struct trace {
 	uint32_t server_max; /* max_connections of the server; 0: not known */
 	uint32_t processes;  /* that have such a pool; at least 1 */
 	uint64_t bucket_ns, end_ns;
+	bool cut; /* the process went on, nobody knows how long: end_ns is when
+		     something was last done with the pool */
 	uint64_t began_ns; /* of the series, since the epoch; 0: not known */
 	struct trace_bucket *buckets;
 	size_t bucket_count;

@@ -98,6 +98,8 @@ const char *say_sites(const struct facts *f, enum fact_kind what,
 {
 	size_t count;
 	const struct fact_site *sites = facts_sites(f, what, at_ns, &count);
+	const char *at_least =
+		f->trace->cut && at_ns >= f->trace->end_ns ? "at least " : "";
 	const char *text = "";
 	uint32_t others = 0;
 
@@ -107,9 +109,9 @@ const char *say_sites(const struct facts *f, enum fact_kind what,
 			continue;
 		}
 		text = arena_printf(
-			f->arena, "%s%s%u by %s (the oldest for %s)", text,
+			f->arena, "%s%s%u by %s (the oldest for %s%s)", text,
 			i ? ", " : "", sites[i].count,
-			facts_where(f, sites[i].site),
+			facts_where(f, sites[i].site), at_least,
 			facts_time(f->arena,
 				   (double)(at_ns - sites[i].oldest_ns) / 1e9));
 	}

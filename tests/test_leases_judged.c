@@ -81,6 +81,7 @@ static void add(void)
 	lease.partner = RECORD_NONE;
 }
 
+/* NULL: nobody has seen it. */
 static void judge_it(const char *end)
 {
 	const struct record_mark mark = { .kind = MARK_EXIT,
@@ -109,9 +110,9 @@ static void judge_it(const char *end)
 	make_release(&made);
 	snprintf(log, sizeof(log),
 		 "connleak 1\nimage 7 815 %llu /usr/bin/app\n"
-		 "end 7 %llu %s\n",
-		 (unsigned long long)STARTED - 5,
-		 (unsigned long long)(STARTED + ENDED), end);
+		 "%s 7 %llu %s\n",
+		 (unsigned long long)STARTED - 5, end ? "end" : "nothing",
+		 (unsigned long long)(STARTED + ENDED), end ? end : "");
 	scratch_write("run.log", log);
 	judge_scratch();
 }
@@ -156,6 +157,21 @@ START_TEST(a_lease_far_older_than_holds_of_its_place_is_kept_too_long)
 	ck_assert(!finding("held-too-long")->gates);
 	ck_assert_uint_eq(finding("held-too-long")->count, 1);
 	ck_assert_uint_eq(finding("held-too-long")->returned, 0);
+}
+END_TEST
+
+/* It was used last 10 s after it was acquired, and lived on for 10 s more. */
+START_TEST(a_lease_whose_process_ended_unseen_was_out_for_some_time_at_least)
+{
+	counts.hold_us[20] = 100; /* 1 s: a limit of 5 s */
+	counts.longest_ns = SECOND;
+	pool.changed_ns = 40 * SECOND;
+	marked = false;
+	add();
+	judge_it(NULL);
+	ck_assert(isnan(handle()->age_s));
+	ck_assert_double_eq_tol(handle()->least_age_s, 20, 0.001);
+	ck_assert_ptr_nonnull(finding("held-too-long"));
 }
 END_TEST
 
@@ -223,7 +239,7 @@ START_TEST(a_lease_that_is_out_at_a_normal_end_is_held)
 	add();
 	ck_class("held", "exit 0");
 	ck_assert(!finding("leaked-lease")->gates);
-	ck_assert_str_eq(handle()->held_by, "thread 12, still running");
+	ck_assert_str_eq(handle()->held_by, "thread 12, which had not ended");
 }
 END_TEST
 
@@ -695,6 +711,9 @@ Suite *leases_judged_suite(void)
 	tcase_add_test(
 		test,
 		a_lease_far_older_than_holds_of_its_place_is_kept_too_long);
+	tcase_add_test(
+		test,
+		a_lease_whose_process_ended_unseen_was_out_for_some_time_at_least);
 	tcase_add_test(test, a_lease_no_older_than_others_is_not_kept_too_long);
 	tcase_add_test(test, what_came_back_late_was_kept_too_long);
 	tcase_add_loop_test(test, the_user_says_how_long_is_too_long, 0, 2);

@@ -255,6 +255,8 @@ START_TEST(unknown_times_and_ages_are_left_out)
 {
 	made.handles[0].age_s = NAN;
 	ck_assert(says("2025-11-21 12:00:00 UTC\n"));
+	made.handles[0].least_age_s = 4.2;
+	ck_assert(says("2025-11-21 12:00:00 UTC, out for at least 4.2 s\n"));
 	made.handles[0].acquired_at = 0;
 	ck_assert(!says("since"));
 }

@@ -138,11 +138,11 @@ START_TEST(a_lease_says_of_which_pool_it_is)
 	made.findings[0].class = "held";
 	made.report.totals.acquires = 90;
 	made.handles[0].pool = "db_take";
-	made.handles[0].held_by = "thread 12, still running";
+	made.handles[0].held_by = "thread 12, which had not ended";
 	ck_assert(says("#1  1 lease never released\n"));
 	ck_assert(says("    held: the thread that had it was running when the "
 		       "process ended\n"));
-	ck_assert(says("    held by  thread 12, still running\n"));
+	ck_assert(says("    held by  thread 12, which had not ended\n"));
 	ck_assert(says("    pool     db_take\n"));
 	ck_assert(says("1 of 90 leases never released"));
 }

@@ -22,6 +22,19 @@ test_leases_that_one_place_leaves_behind_are_growing() {
 	expect_status 23 "$CONNLEAK" report --quiet run
 }
 
+# The last thing that it did is known, and not how long it lived on.
+test_ages_without_a_launcher_are_told_as_what_they_are() {
+	mkdir place
+	expect_status 137 env LD_PRELOAD="$BUILD/libconnleak.so" \
+		CONNLEAK_DIR="$PWD/place" "$annotated" grow take query take \
+		query take kill >out 2>err
+	expect_status 23 "$CONNLEAK" report --json report.json place >report.txt
+	json report.json '.findings[0].handles[0].age_s' null
+	expect_line report.txt '^    since .*, out for at least [0-9]+ ms$'
+	tr '\n' ' ' <report.txt | tr -s ' ' >flat
+	expect_line flat 'the oldest for at least [0-9]+ ms'
+}
+
 test_leases_that_are_used_when_all_are_there_are_not_growing() {
 	expect_status 137 run_steps grow take take take query kill
 	leases undecided:3
@@ -32,7 +45,7 @@ test_a_lease_of_a_thread_that_still_runs_is_held() {
 	CONNLEAK_FAIL_ON=none run_steps keep
 	leases held:1
 	json report.json '.findings[] | select(.kind == "leaked-lease") |
-		.handles[0].held_by | test("^thread [0-9]+, still running$")' true
+		.handles[0].held_by | test("^thread [0-9]+, which had not ended$")' true
 }
 
 test_a_lease_that_the_main_thread_has_at_the_end_is_lost() {
@@ -76,7 +89,7 @@ test_a_look_at_a_running_program_shows_its_leases() {
 	exec 9>&-
 	wait "$launcher"
 	expect_line err '^#1  1 lease never released so far; acquired by pool_take$'
-	expect_line err '^    held by  thread [0-9]+, still running$'
+	expect_line err '^    held by  thread [0-9]+, which had not ended$'
 	expect_line err '^pool pool_take: 1 of 2 in use at most$'
 	expect_line err '^  .*3 in pools|; 3 in pools'
 }
