@@ -51,6 +51,9 @@ struct call {
 	bool program; /* an event: the program's call, and we are at work */
 	uint64_t began_ns;
 	/* Of one that uses a connection: */
+	const PGconn *conn;
+	const void *caller, *frame;
+	enum libpq_function function;
 	struct use *use; /* NULL if the call could not be kept */
 	bool is_inner;	 /* libpq's own, of which nothing is kept */
 	bool tells;	 /* what it comes to is to be asked */
@@ -251,20 +254,18 @@ static void advanced(const struct call *call, const PGconn *conn, bool is_up,
 }
 
 /* Apart, as it is rare: once for most leases. */
-static __attribute__((noinline)) void uses_lease(const struct call *call,
-						 const PGconn *conn,
-						 const char *function,
-						 const void *caller)
+static __attribute__((noinline)) void uses_lease(const struct call *call)
 {
 	struct misuse misuse;
 	struct guard guard;
 
 	guard_enter(&guard);
-	leases_used(conn);
+	leases_used(call->conn);
 	if (call->use)
-		uses_follow(call->use, conn);
-	if (wrongs_using(conn, &misuse))
-		misused(call, &misuse, function, caller);
+		uses_follow(call->use, call->conn);
+	if (wrongs_using(call->conn, &misuse))
+		misused(call, &misuse, libpq_name(call->function),
+			call->caller);
 	guard_leave(&guard);
 }
 
@@ -279,67 +280,64 @@ static enum use_work use_begins_again(struct use *use, const PGconn *conn)
 }
 
 /* It ends with the call; neither takes a lock, but in a very large pool. */
-static void uses(struct call *call, const PGconn *conn,
-		 enum libpq_function function, const void *caller)
+static void uses(struct call *call)
 {
-	enum use_work work = uses_begin(call->use, conn);
+	enum use_work work = uses_begin(call->use, call->conn);
 
 	if (work == USE_INDEX)
-		work = use_begins_again(call->use, conn);
+		work = use_begins_again(call->use, call->conn);
 	if (work == USE_LEASE)
-		uses_lease(call, conn, libpq_name(function), caller);
+		uses_lease(call);
 	call->tells = call->use->slot && call->copy->outcomes;
 }
 
 /* In the shortest way, where it is bound for good already. */
-static bool take_known(struct call *call, const struct choice_known *known,
-		       enum libpq_function function)
+static bool take_known(struct call *call, const struct choice_known *known)
 {
 	call->copy = known->copy;
-	call->real = known->copy->function[function];
-	if (known->has_front && libpq_front(function))
-		call->real = libpq_front(function);
+	call->real = known->copy->function[call->function];
+	if (known->has_front && libpq_front(call->function))
+		call->real = libpq_front(call->function);
 	return call->real;
 }
 
 /*
  * What is asked most often: is it a call of libpq's own, several in each query,
- * within a call that we know of?  Or is it certainly the program's?
+ * within a call that we know of?  Or is it certainly the program's?  What the
+ * call is stands in it already, so that nothing else is to be kept meanwhile.
  */
-static bool use_begins(struct call *call, const struct libpq *copy,
-		       enum libpq_function function, const void *caller,
-		       const void *frame, const PGconn *conn)
+static bool use_begins(struct call *call)
 {
 	const struct choice_known *known =
-		copy == ANY_COPY ? choice_known(caller) : NULL;
+		call->copy == ANY_COPY ? choice_known(call->caller) : NULL;
 
 	call->tells = false;
 	call->is_inner = known && known->is_libpq && caller_is_inside(true);
 	if (call->is_inner)
-		return take_known(call, known, function);
+		return take_known(call, known);
 	if (known && known->is_program) {
-		if (!take_known(call, known, function))
+		if (!take_known(call, known))
 			return false;
 		call->program = lifecycle_ready();
-		call->use =
-			caller_enters(frame, call->copy, call->program, true);
-	} else if (!call_begins(call, copy, function, caller, frame)) {
+		call->use = caller_enters(call->frame, call->copy,
+					  call->program, true);
+	} else if (!call_begins(call, call->copy, call->function, call->caller,
+				call->frame)) {
 		return false;
 	}
-	if (call->program && call->use && conn)
-		uses(call, conn, function, caller);
+	if (call->program && call->use && call->conn)
+		uses(call);
 	return true;
 }
 
 /* A result that libpq has for itself. */
-static void took_result(const struct call *call, const PGconn *conn,
-			PGresult *result)
+static void took_result(const struct call *call, PGresult *result)
 {
 	const struct use *use;
 	struct outcome outcome;
 
 	if (!result || !call->copy->outcomes ||
-	    !outcome_of_inner_result(&outcome, call->copy, conn, result))
+	    !outcome_of_inner_result(&outcome, call->copy, call->conn, result))
 		return;
 	use = caller_inner_use();
 	if (use)
@@ -485,8 +483,12 @@ static void took_result(const struct call *call, const PGconn *conn,
 		struct call call;                                         \
 		returns answer;                                           \
                                                                           \
-		if (!use_begins(&call, copy, LIBPQ_##name, caller, FRAME, \
-				conn))                                    \
+		call.copy = copy;                                         \
+		call.function = LIBPQ_##name;                             \
+		call.caller = caller;                                     \
+		call.frame = FRAME;                                       \
+		call.conn = conn;                                         \
+		if (!use_begins(&call))                                   \
 			return (returns)0;                                \
 		answer = REAL(returns, params) args;                      \
 		if (call.tells) {                                         \
@@ -495,8 +497,7 @@ static void took_result(const struct call *call, const PGconn *conn,
 		} else if (!call.is_inner) {                              \
 			caller_leaves(FRAME);                             \
 		} else if (LIBPQ_##name == LIBPQ_PQgetResult) {           \
-			took_result(&call, conn,                          \
-				    (PGresult *)(intptr_t)answer);        \
+			took_result(&call, (PGresult *)(intptr_t)answer); \
 		}                                                         \
 		return answer;                                            \
 	}                                                                 \
