@@ -356,6 +356,7 @@ static void split_as_then(const struct reading *r,
 	}
 }
 
+/* Whoever got nothing has asked, wherever it acquired what it has. */
 static void read_keepers(const struct reading *r,
 			 const struct record_exhaustion *e)
 {
@@ -365,7 +366,7 @@ static void read_keepers(const struct reading *r,
 	for (uint32_t i = 0; i < e->keeper_count && i < MOST_KEEPERS; i++) {
 		if (!reader_keeper(r->reader, e->first_keeper + i, &keeper))
 			return;
-		dry->asking += keeper.flags & SLOT_ASKS ? 1 : 0;
+		dry->asking += keeper.flags & SLOT_ASKS || keeper.tid == e->tid;
 		split_as_then(r, &keeper);
 	}
 }

@@ -358,26 +358,29 @@ START_TEST(the_first_failure_is_kept_with_what_holders_did)
 	struct record_keeper keeper = { .acquired_ns = 1020 * MS,
 					.used_ns = 1040 * MS,
 					.calls = 1,
-					.tid = 9,
+					.tid = 8,
 					.flags = SLOT_ASKS };
+	const struct record_keeper own = { .tid = 9 }, other = { .tid = 7 };
 	const struct record_exhaustion dry = { .kind = EXHAUSTION_NOTHING,
 					       .when_ns = 1060 * MS,
 					       .tid = 9,
 					       .used = 20,
 					       .waiting = 3,
-					       .keeper_count = 1 };
+					       .keeper_count = 3 };
 	const struct record_hold hold = { .acquired_ns = 1020 * MS,
 					  .held_ns = 300 * MS };
 
 	add_site();
 	make_one(&made, RECORD_HOLDS, &hold);
 	make_one(&made, RECORD_KEEPERS, &keeper);
+	make_one(&made, RECORD_KEEPERS, &own);
+	make_one(&made, RECORD_KEEPERS, &other);
 	make_one(&made, RECORD_EXHAUSTIONS, &dry);
 	ck_assert(read_at(1500 * MS));
 	ck_assert_int_eq(t.dry.kind, EXHAUSTION_NOTHING);
 	ck_assert_uint_eq(t.dry.when_ns, 60 * MS);
 	ck_assert_uint_eq(t.dry.used, 20);
-	ck_assert_uint_eq(t.dry.asking, 1);
+	ck_assert_uint_eq(t.dry.asking, 2);
 	ck_assert(t.leases[0].split);
 	ck_assert_uint_eq(t.leases[0].query_ns, 280 * MS);
 }
