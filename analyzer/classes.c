@@ -20,11 +20,25 @@ static bool is_normal(const struct classes *c, const struct process *process)
 			    strcmp(process->end, "running") != 0);
 }
 
+/*
+ * The server works on its command, or has not been heard: libpq says "active"
+ * until the last result is taken, so also of one that nobody goes on to read.
+ */
+bool classes_is_busy(const struct record_slot *connection)
+{
+	const uint32_t goes_on = CONNECTION_ANSWERED | CONNECTION_COPIES;
+
+	return connection->calls ||
+	       (connection->doing % CONNECTION_LISTENS == TRANSACTION_ACTIVE &&
+		!(connection->doing & goes_on));
+}
+
 /* Idle since its site went on to acquire another one. */
 static bool is_left(const struct record_slot *slot,
 		    const struct class_site *site)
 {
-	return slot->used_ns && !slot->calls && slot->used_at < site->acquired;
+	return slot->used_ns && !classes_is_busy(slot) &&
+	       slot->used_at < site->acquired;
 }
 
 /* Not meant to be out, and not without evidence. */

@@ -93,6 +93,8 @@ bool classes_is_meant_as_lease(const struct classes *c, uint32_t number,
 /* The thread that acquired it or used its connection last, and is gone. */
 bool classes_owner_ended(const struct classes *c,
 			 const struct record_slot *lease);
+/* In a query, whoever waits for its result and how. */
+bool classes_is_busy(const struct record_slot *connection);
 /* Whether a site leaves behind more and more. */
 bool classes_grows(const struct class_site *site);
 /*

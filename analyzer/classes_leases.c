@@ -50,7 +50,7 @@ bool classes_is_left(const struct classes *c, uint32_t number,
 		return false;
 	site = &c->sites[lease->site];
 	if (pools_partner(c->reader, number, lease, &connection)) {
-		if (connection.calls ||
+		if (classes_is_busy(&connection) ||
 		    (!connection.used_at && !site->longest_ns))
 			return false;
 		if (connection.used_at)

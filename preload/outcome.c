@@ -81,13 +81,23 @@ static void hear_command(struct outcome *ret, const char *tag)
 		ret->keeps &= ~LISTENING;
 }
 
+/* Not a row of one, nor what stands for a COPY that begins. */
+static bool is_whole(ExecStatusType status)
+{
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ||
+	       status == PGRES_FATAL_ERROR || status == PGRES_EMPTY_QUERY;
+}
+
 void outcome_of_result(struct outcome *ret, const struct libpq *copy,
 		       const PGconn *conn, PGresult *result)
 {
+	ExecStatusType status;
+
 	outcome_of(ret, copy, conn, true);
 	if (!result)
 		return;
-	switch (libpq_ask(copy, PQresultStatus, result)) {
+	status = libpq_ask(copy, PQresultStatus, result);
+	switch (status) {
 	case PGRES_COMMAND_OK:
 		hear_command(ret, libpq_ask(copy, PQcmdStatus, result));
 		break;
@@ -103,6 +113,8 @@ void outcome_of_result(struct outcome *ret, const struct libpq *copy,
 	default:
 		break;
 	}
+	if (ret->transaction == TRANSACTION_ACTIVE && is_whole(status))
+		ret->sets |= CONNECTION_ANSWERED;
 }
 
 bool outcome_of_inner_result(struct outcome *ret, const struct libpq *copy,

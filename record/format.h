@@ -252,6 +252,8 @@ enum record_transaction {
 #define CONNECTION_LISTENED_TWICE                                    \
 	64u /* or more often: an UNLISTEN may leave another channel, \
 	       and LISTENS stays until DISCARD ALL */
+#define CONNECTION_ANSWERED \
+	128u /* active: the last call gave a result of the command, whole */
 
 /* An SQLSTATE, five characters, in a word; 0 is none. */
 static inline uint32_t record_sqlstate(const char *text)

@@ -369,6 +369,17 @@ START_TEST(what_is_in_use_was_not_left)
 }
 END_TEST
 
+/* The result of one is not taken at all, of the other not to its end. */
+START_TEST(what_waits_for_its_result_was_not_left)
+{
+	add_three(1);
+	slot.used_at = 1;
+	slot.doing = TRANSACTION_ACTIVE | (_i ? CONNECTION_ANSWERED : 0);
+	add();
+	ck_class(_i ? CLASS_GROWING : CLASS_HELD);
+}
+END_TEST
+
 /* As a pool does, that fills itself first. */
 START_TEST(what_was_used_after_the_last_acquisition_was_not_left)
 {
@@ -559,6 +570,7 @@ Suite *classes_suite(void)
 	tcase_add_test(test, two_left_of_two_are_not_growing);
 	tcase_add_test(test, what_was_never_used_was_not_left);
 	tcase_add_test(test, what_is_in_use_was_not_left);
+	tcase_add_loop_test(test, what_waits_for_its_result_was_not_left, 0, 2);
 	tcase_add_test(test,
 		       what_was_used_after_the_last_acquisition_was_not_left);
 	tcase_add_loop_test(test, what_grows_does_so_however_the_process_ended,

@@ -152,12 +152,36 @@ START_TEST(who_copies_does_so_until_its_end)
 	ck_assert_uint_eq(outcome_doing(&outcome, copies), copies);
 	outcome_of(&outcome, &copy, CONN, true);
 	ck_assert_uint_eq(outcome_doing(&outcome, copies), TRANSACTION_ACTIVE);
-	ck_assert_uint_eq(after_command(copies, "COPY 3"), TRANSACTION_ACTIVE);
+	ck_assert_uint_eq(after_command(copies, "COPY 3") & CONNECTION_COPIES,
+			  0);
 	outcome_of_result(&outcome, &copy, CONN, NULL);
 	ck_assert_uint_eq(outcome_doing(&outcome, copies), TRANSACTION_ACTIVE);
 	libpq.transaction = PQTRANS_IDLE;
 	outcome_of(&outcome, &copy, CONN, false);
 	ck_assert_uint_eq(outcome_doing(&outcome, copies), TRANSACTION_IDLE);
+}
+END_TEST
+
+START_TEST(a_whole_result_answers_the_command_that_goes_on)
+{
+	static const ExecStatusType whole[] = { PGRES_COMMAND_OK,
+						PGRES_TUPLES_OK,
+						PGRES_FATAL_ERROR };
+	const uint32_t answered = TRANSACTION_ACTIVE | CONNECTION_ANSWERED;
+
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		libpq.transaction = PQTRANS_ACTIVE;
+		ck_assert_uint_eq(doing(TRANSACTION_ACTIVE, whole[i], ""),
+				  answered);
+		ck_assert_uint_eq(doing(answered, PGRES_SINGLE_TUPLE, ""),
+				  TRANSACTION_ACTIVE);
+		outcome_of(&outcome, &copy, CONN, false);
+		ck_assert_uint_eq(outcome_doing(&outcome, answered),
+				  TRANSACTION_ACTIVE);
+		libpq.transaction = PQTRANS_IDLE;
+		ck_assert_uint_eq(doing(answered, whole[i], ""),
+				  TRANSACTION_IDLE);
+	}
 }
 END_TEST
 
@@ -231,6 +255,7 @@ Suite *outcome_suite(void)
 	tcase_add_test(test, who_listens_does_so_until_unlisten);
 	tcase_add_test(test, of_two_channels_one_may_be_left);
 	tcase_add_test(test, who_copies_does_so_until_its_end);
+	tcase_add_test(test, a_whole_result_answers_the_command_that_goes_on);
 	tcase_add_test(test, an_error_is_its_sqlstate);
 	tcase_add_test(test, that_the_transaction_had_failed_is_no_news);
 	tcase_add_test(test, a_lost_connection_is_an_error);
