@@ -3,7 +3,7 @@
 #
 # What real programs and languages keep is not called lost, and a program that
 # ends normally never turns the exit status: what gates by default has to be
-# worth it.
+# worth it.  PostgreSQL's own programs are in proofs.sh.
 unset CONNLEAK_FAIL_ON CONNLEAK_NO_SCAN
 export CONNLEAK_SCAN_TIME=30s
 
@@ -11,35 +11,10 @@ has() { # COMMAND [ARG]...: with all that it needs
 	"$@" >/dev/null 2>&1 || skip "missing: $* (make setup-clients)"
 }
 
-server_program() { # NAME
-	printf '%s\n' /usr/lib/postgresql/*/bin/"$1" | sort -V | tail -n 1
-}
-
 # Ends with 0, whatever was found: nothing of it gates.
 passes() { # COMMAND [ARG]...
 	expect_status 0 leak_run "$@" >out 2>err
 	rm -rf run
-}
-
-test_psql_gates_nothing() {
-	passes psql -XAtc 'SELECT 6 * 7'
-	passes "$(server_program psql)" -XAtc 'SELECT 6 * 7'
-	expect_status 3 leak_run "$(server_program psql)" -X \
-		-v ON_ERROR_STOP=1 -f /dev/stdin <<<'SELECT 1/0;' >out 2>err
-}
-
-test_pg_dump_gates_nothing() {
-	passes "$(server_program pg_dump)" -j4 -Fd -f dump
-}
-
-test_pgbench_gates_nothing() {
-	echo 'SELECT 6 * 7;' >script
-	passes "$(server_program pgbench)" -n -c4 -j2 -t5 -f script
-	passes "$(server_program pgbench)" -n -C -c2 -t5 -f script
-}
-
-test_vacuumdb_gates_nothing() {
-	passes "$(server_program vacuumdb)" -j3 -Z -t pg_class -t pg_type
 }
 
 test_ogrinfo_gates_nothing() {

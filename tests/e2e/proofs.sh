@@ -23,11 +23,11 @@ make_database() {
 }
 
 # However it ended, connleak adds nothing to that.
-check_report() { # STATUS
+check_report() { # STATUS...
 	json report.json '[.findings[] | select(.gates)]' '[]'
 	json report.json '[.status, .totals.connects > 0]' '["clean",true]'
 	expect_status 0 "$CONNLEAK" report --quiet run
-	[ "$status" = "$1" ] || fail "status $status, not $1"
+	[[ " $* " == *" $status "* ]] || fail "status $status, not $*"
 }
 
 gates_nothing() { # STATUS COMMAND [ARG]...
@@ -36,7 +36,7 @@ gates_nothing() { # STATUS COMMAND [ARG]...
 	check_report "$1"
 }
 
-# As soon as CONDITION is true it is sent SIGNAL.
+# As soon as CONDITION is true it is sent SIGNAL, for which it may exit with 1.
 gates_nothing_if() { # SIGNAL CONDITION COMMAND [ARG]...
 	local status=0 run
 	rm -f pid
@@ -47,7 +47,7 @@ gates_nothing_if() { # SIGNAL CONDITION COMMAND [ARG]...
 	wait_until "$2"
 	kill -s "$1" "$(<pid)"
 	wait $run || status=$?
-	check_report $((128 + $(kill -l "$1")))
+	check_report $((128 + $(kill -l "$1"))) 1
 }
 
 # shellcheck disable=SC2317 # called by wait_until
@@ -71,7 +71,6 @@ test_psql_gates_nothing() {
 		NOTIFY news;
 		SELECT 1/0;
 		\c
-		SELECT 1 \watch i=0 c=2
 		\! psql -XAtc 'SELECT 1'
 		BEGIN;
 	END
@@ -96,7 +95,7 @@ lock_tables() { # TABLE...
 
 unlock() {
 	eval "exec ${lock[1]}>&-"
-	wait "$lock_PID"
+	wait
 }
 
 # shellcheck disable=SC2317 # called by wait_until
@@ -123,6 +122,8 @@ test_pg_dump_gates_nothing() {
 	gates_nothing 0 "$pg_dump" -j4 -Fd -f dump
 	gates_nothing 0 "$pg_dump" -Fc -f dump.custom
 	gates_nothing 1 "$pg_dump" -j4 -Fd -f dump.none -t none
+	gates_nothing_blocked 1 sh -c 'rm -rf dump && exec "$@"' sh \
+		"$pg_dump" -j4 -Fd -f dump
 }
 
 test_vacuumdb_gates_nothing() {
@@ -163,31 +164,21 @@ test_pgbench_gates_nothing() {
 	done
 }
 
-# All that is there of holds: from less than a millisecond to seconds.
-check_holds() {
-	json report.json '[.sites[] | select(.released > 0) | .hold_s] |
-		[(map(.p50) | min) < 0.002, (map(.max) | max) > 1]' '[true,true]'
-}
-
-pairs=$BUILD/tests/programs/pairs
-
 test_10000_leases_that_come_back_gate_nothing() {
 	local acquired released
-	gates_nothing 0 --hook "$rules" "$pairs"
+	gates_nothing 0 --hook "$rules" "$BUILD/tests/programs/pairs"
+	tell "$(<out)"
 	read -r acquired _ released _ <out
-	((acquired == released && released >= 10000)) || fail "$(cat out)"
+	((released >= 10000 && acquired == released + 1)) || fail "$(<out)"
 	json report.json '.totals | [.acquires, .releases, .lost]' \
 		"[$acquired,$released,0]"
-	json report.json '[.findings[] | select(.class)]' '[]'
-	check_holds
-	tell "$(cat out)"
-}
-
-test_nor_do_those_and_a_pool_that_is_never_closed() {
-	gates_nothing 0 --hook "$rules" "$pairs" keep
-	json report.json '.totals | .acquires - .releases' 1
-	json report.json '[.findings[] | [.kind, .class]] | sort' \
-		'[["leaked-connection","held"],["leaked-lease","by-design"]]'
+	# All that is out: the pool, and what listens.
+	json report.json '[.findings[] | select(.class) | [.kind, .class,
+		.count]] | sort' \
+		'[["leaked-connection","held",39],["leaked-lease","by-design",1]]'
+	# From less than a millisecond to seconds.
+	json report.json '[.sites[] | select(.released > 0) | .hold_s] |
+		[(map(.p50) | min) < 0.002, (map(.max) | max) > 1]' '[true,true]'
 }
 
 planted=$BUILD/tests/programs/planted
@@ -228,11 +219,11 @@ check_planted() { # LEAST KINDS
 # They are there, and do not gate: in KINDS of the class by-design.
 check_kept() { # KINDS
 	local name
-	for name in $(sed -n 's/^kept //p' out); do
+	while read -r name; do
 		json report.json "[.findings[] |
 			select(.site.function == \"$name\")] |
 			[length, any(.gates)]" '[1,false]'
-	done
+	done < <(sed -n 's/^kept //p' out)
 	json report.json '[.findings[] | select(.class == "by-design" and
 		(.kind | test("^('"$1"')$"))) | .site.function] | unique' "$2"
 }
@@ -240,7 +231,8 @@ check_kept() { # KINDS
 test_99_of_100_planted_leaks_gate_and_no_singleton() {
 	expect_status 23 leak_run --hook "$rules" "$planted" >out 2>err
 	check_planted 200 '.*'
-	check_kept '.*' '["audits","keeps_settings","listens","loads","main","subscribes"]'
+	check_kept '.*' \
+		'["audits","keeps_settings","listens","loads","subscribes"]'
 }
 
 # Then no memory can be searched: what was used has to show by that.

@@ -22,8 +22,8 @@
 
 #include "preload/connleak.h"
 
-/* Of each job and way; every sixth request is wrong, and not the last. */
-enum { REQUESTS = 24, WORKERS = 4, SIZE = 150, HOSTS = 3 };
+/* Of each job and way; every fourth request is wrong, and not the last. */
+enum { REQUESTS = 16, WORKERS = 4, SIZE = 150, HOSTS = 3 };
 
 static struct {
 	pthread_mutex_t lock;
@@ -312,7 +312,7 @@ static long now_us(void)
 
 static void serve(int number)
 {
-	const int job = number / REQUESTS, wrong = number % 6 == 3;
+	const int job = number / REQUESTS, wrong = number % 4 == 1;
 	const long since = now_us();
 
 	jobs[job].run(wrong);
