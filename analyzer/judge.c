@@ -300,6 +300,7 @@ void judge(struct report *r, const struct evidence *e, const struct gate *gate,
 	judge_exhaustions(r, &places, e, pools);
 	add_processes(r, &processes);
 	judge_rules(r, e);
+	judge_unruled(r, e, pools);
 	judge_gaps(r, e, &unwatched, could_not);
 	note_unused(r, gate->suppress);
 	set_status(r, gate);

@@ -38,6 +38,10 @@ void judge_fill_handle(struct arena *arena, const struct pools *pools,
 /* judge_rules.c: notes on rules that matched nothing, or do not hold. */
 void judge_rules(struct report *report, const struct evidence *evidence);
 
+/* judge_unruled.c: notes on pools that no rule is about. */
+void judge_unruled(struct report *report, const struct evidence *evidence,
+		   const struct pools *pools);
+
 /* judge_exhaustions.c: when there was nothing left, and who had it all. */
 void judge_exhaustions(struct report *report, struct places *places,
 		       const struct evidence *evidence,

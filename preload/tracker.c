@@ -120,6 +120,7 @@ static void fill(struct writer *record, struct record_slot *slot,
 	slot->tid = (int32_t)syscall(SYS_gettid);
 	slot->backend_pid = what->backend_pid;
 	slot->resets = 0;
+	slot->turns = 0;
 	slot->calls = 0;
 	slot->used_by = 0;
 	slot->used_ns = 0;
@@ -226,6 +227,8 @@ static bool finish_own(struct writer *record, struct place *place,
 
 	if (place->kind == HANDLE_CONNECTION)
 		finished_add(place->handle, place->owner.site);
+	if (place->slot->turns >= RECORD_TURNS)
+		recording_count(record, TOTAL_TAKEN_TURNS);
 	forget(record, place);
 	count_finish(record, place->kind);
 	return wrong;

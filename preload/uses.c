@@ -102,6 +102,16 @@ static bool take(struct use *use, struct entry *entry, uint64_t key)
 	return true;
 }
 
+/* Who takes turns without any lease has a pool that no rule is about. */
+static void hand_on(struct record_slot *slot, int32_t before, int32_t tid)
+{
+	atomic_store_explicit(&slot->used_by, tid, memory_order_relaxed);
+	if (before && atomic_load_explicit(&slot->partner,
+					   memory_order_relaxed) == RECORD_NONE)
+		atomic_fetch_add_explicit(&slot->turns, 1,
+					  memory_order_relaxed);
+}
+
 /*
  * Who uses a connection owns its lease, and has none any more who released it.
  * A connection's `used_by` is its lease's when that begins.
@@ -112,8 +122,7 @@ static enum use_work take_over(struct record_slot *slot, int32_t tid)
 		atomic_load_explicit(&slot->used_by, memory_order_relaxed);
 
 	if (before != tid)
-		atomic_store_explicit(&slot->used_by, tid,
-				      memory_order_relaxed);
+		hand_on(slot, before, tid);
 	if (leases_wanted())
 		return USE_LEASE;
 	if (atomic_load_explicit(&slot->partner, memory_order_relaxed) !=

@@ -177,6 +177,7 @@ enum record_total {
 	TOTAL_FINISHES,
 	TOTAL_PEAK_OPEN,   /* most connections out at once */
 	TOTAL_PEAK_LEASES, /* most leases of proven pools out at once */
+	TOTAL_TAKEN_TURNS, /* connections finished with RECORD_TURNS or more */
 	TOTAL_KINDS = 16,
 };
 
@@ -323,8 +324,12 @@ struct record_slot {
 					 that: slot of its lease; or RECORD_NONE */
 	_Atomic(int32_t) released_by; /* a connection: the thread that gave its
 					 lease back, until the next one */
-	uint32_t reserved;	      /* 0 */
+	_Atomic(uint32_t) turns;      /* a connection: how often another thread
+					 went on to use it, outside of leases */
 };
+
+/* One opens a connection for another: that is one turn, and no pool yet. */
+#define RECORD_TURNS 2u
 
 /* A slot's used_ns and error_ns are by a rough clock: so much too early. */
 #define RECORD_ROUGH_NS UINT64_C(10000000)

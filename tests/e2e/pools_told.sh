@@ -134,3 +134,21 @@ test_a_site_is_who_asks_what_a_rule_names() {
 	json report.json '[.sites[] | select(.kind == "lease") |
 		.site.function]' '["sell_seat"]'
 }
+
+# What it hands out is not watched, which must not look as if it were clean.
+test_a_pool_without_rules_is_told_by_its_threads() {
+	local pool=("$BUILD/tests/programs/dry_pool" 3 8 5 5)
+	local hint='took turns with 3 connections, as with those of a pool'
+	expect_status 0 leak_run --no-scan "${pool[@]}"
+	tr '\n' ' ' <report.txt | tr -s ' ' >flat
+	expect_line flat "$hint, but no rule .* connleak scan ${pool[0]} "
+	expect_status 0 leak_run --no-scan --hook 'acquire pool_take handle=return;
+		release pool_give handle=arg1' "${pool[@]}"
+	json report.json "[.coverage.notes[].why | select(test(\"turns\"))]" '[]'
+}
+
+# Nor is one of each thread's own, or one that is opened for another thread.
+test_connections_of_threads_are_no_pool() {
+	CONNLEAK_FAIL_ON=none leak_run "$BUILD/samples/leak_in_threads" >out
+	json report.json "[.coverage.notes[].why | select(test(\"turns\"))]" '[]'
+}
