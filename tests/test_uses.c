@@ -160,6 +160,35 @@ START_TEST(so_has_one_that_the_thread_gave_back)
 }
 END_TEST
 
+static uint64_t taken_turns(void)
+{
+	struct writer *record = recording_lock();
+	const uint64_t count = record->header->totals[TOTAL_TAKEN_TURNS];
+
+	recording_unlock();
+	return count;
+}
+
+/* Who opens one for another thread has not taken turns with it. */
+START_TEST(threads_that_take_turns_are_counted_at_the_end)
+{
+	for (int i = 0; i < 2; i++) {
+		acquire(&handles[i]);
+		use_once(&handles[i]);
+		work_of_another_thread(&handles[i]);
+	}
+	ck_assert_uint_eq(slot_of(&handles[1])->turns, 1);
+	use_once(&handles[1]);
+	ck_assert_uint_eq(slot_of(&handles[1])->turns, 2);
+	release(&handles[0]);
+	ck_assert_uint_eq(taken_turns(), 0);
+	release(&handles[1]);
+	ck_assert_uint_eq(taken_turns(), 1);
+	acquire(&handles[1]);
+	ck_assert_uint_eq(slot_of(&handles[1])->turns, 0);
+}
+END_TEST
+
 START_TEST(the_end_of_a_use_is_counted_in_acquisitions_of_the_site)
 {
 	struct use use = { .slot = NULL };
@@ -313,6 +342,7 @@ Suite *uses_suite(void)
 	tcase_add_test(test, a_call_counts_until_it_ends);
 	tcase_add_test(test, it_says_whose_it_is_and_what_it_came_to);
 	tcase_add_test(test, a_lease_has_work_when_another_thread_uses_it);
+	tcase_add_test(test, threads_that_take_turns_are_counted_at_the_end);
 	tcase_add_test(test, so_has_one_that_the_thread_gave_back);
 	tcase_add_test(test,
 		       the_end_of_a_use_is_counted_in_acquisitions_of_the_site);
