@@ -28,8 +28,7 @@ static uint64_t count_shared(const struct reader *reader)
 
 	for (uint32_t i = 0; i < slots; i++)
 		if (reader_slot(reader, i, &slot) && slot.state != SLOT_FREE &&
-		    slot.kind == HANDLE_CONNECTION &&
-		    slot.turns >= RECORD_TURNS)
+		    slot.kind == HANDLE_CONNECTION && slot.turns)
 			count++;
 	return count;
 }
@@ -69,8 +68,8 @@ void judge_unruled(struct report *r, const struct evidence *e,
 			arena_printf(&r->arena,
 				     "threads took turns with %llu "
 				     "connections, as with those of a pool, "
-				     "but no rule says which functions hand "
-				     "them out: to find some, connleak scan %s",
+				     "but no rule is about it; to look for "
+				     "one: connleak scan %s",
 				     (unsigned long long)shared,
 				     printable_word(&r->arena, exe)));
 		r->notes[r->note_count - 1].always = true;

@@ -227,7 +227,7 @@ static bool finish_own(struct writer *record, struct place *place,
 
 	if (place->kind == HANDLE_CONNECTION)
 		finished_add(place->handle, place->owner.site);
-	if (place->slot->turns >= RECORD_TURNS)
+	if (place->slot->turns)
 		recording_count(record, TOTAL_TAKEN_TURNS);
 	forget(record, place);
 	count_finish(record, place->kind);

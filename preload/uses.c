@@ -102,12 +102,16 @@ static bool take(struct use *use, struct entry *entry, uint64_t key)
 	return true;
 }
 
-/* Who takes turns without any lease has a pool that no rule is about. */
+/*
+ * Threads that take turns without any lease have a pool that no rule is about.
+ * Who has opened a connection may have done so for the next one.
+ */
 static void hand_on(struct record_slot *slot, int32_t before, int32_t tid)
 {
 	atomic_store_explicit(&slot->used_by, tid, memory_order_relaxed);
-	if (before && atomic_load_explicit(&slot->partner,
-					   memory_order_relaxed) == RECORD_NONE)
+	if (before && before != slot->tid &&
+	    atomic_load_explicit(&slot->partner, memory_order_relaxed) ==
+		    RECORD_NONE)
 		atomic_fetch_add_explicit(&slot->turns, 1,
 					  memory_order_relaxed);
 }

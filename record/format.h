@@ -177,7 +177,8 @@ enum record_total {
 	TOTAL_FINISHES,
 	TOTAL_PEAK_OPEN,   /* most connections out at once */
 	TOTAL_PEAK_LEASES, /* most leases of proven pools out at once */
-	TOTAL_TAKEN_TURNS, /* connections finished with RECORD_TURNS or more */
+	TOTAL_TAKEN_TURNS, /* connections finished that threads took turns with
+			    */
 	TOTAL_KINDS = 16,
 };
 
@@ -324,12 +325,10 @@ struct record_slot {
 					 that: slot of its lease; or RECORD_NONE */
 	_Atomic(int32_t) released_by; /* a connection: the thread that gave its
 					 lease back, until the next one */
-	_Atomic(uint32_t) turns;      /* a connection: how often another thread
-					 went on to use it, outside of leases */
+	_Atomic(uint32_t) turns;      /* a connection: how often the use of it
+					 went, outside of leases, from a thread
+					 that had not opened it to another */
 };
-
-/* One opens a connection for another: that is one turn, and no pool yet. */
-#define RECORD_TURNS 2u
 
 /* A slot's used_ns and error_ns are by a rough clock: so much too early. */
 #define RECORD_ROUGH_NS UINT64_C(10000000)

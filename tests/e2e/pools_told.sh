@@ -138,10 +138,10 @@ test_a_site_is_who_asks_what_a_rule_names() {
 # What it hands out is not watched, which must not look as if it were clean.
 test_a_pool_without_rules_is_told_by_its_threads() {
 	local pool=("$BUILD/tests/programs/dry_pool" 3 8 5 5)
-	local hint='took turns with 3 connections, as with those of a pool'
+	local hint='took turns with [23] connections, as with those of a pool'
 	expect_status 0 leak_run --no-scan "${pool[@]}"
 	tr '\n' ' ' <report.txt | tr -s ' ' >flat
-	expect_line flat "$hint, but no rule .* connleak scan ${pool[0]} "
+	expect_line flat "$hint, but no rule is about it; to look for one: connleak scan ${pool[0]} "
 	expect_status 0 leak_run --no-scan --hook 'acquire pool_take handle=return;
 		release pool_give handle=arg1' "${pool[@]}"
 	json report.json "[.coverage.notes[].why | select(test(\"turns\"))]" '[]'
