@@ -1,7 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* What gates, as the options of run and report say it alike. */
+#include <errno.h>
+
 #include "analyzer/commands.h"
 #include "analyzer/thresholds.h"
+
+/* 0 stands for what is learnt. */
+static int take_held(struct thresholds *thresholds, const struct options *o,
+		     const char **ret_error)
+{
+	if (!o->values[SETTING_HELD].given)
+		return 0;
+	thresholds->held_s = (double)option_duration_ms(o, SETTING_HELD) / 1e3;
+	if (thresholds->held_s > 0)
+		return 0;
+	*ret_error = "--held must be longer than nothing: all that is out "
+		     "would be held too long";
+	return -EINVAL;
+}
 
 int command_gate(struct gate *gate, const struct options *o,
 		 struct arena *arena, const char **ret_error)
@@ -17,9 +33,8 @@ int command_gate(struct gate *gate, const struct options *o,
 		err = thresholds_parse(thresholds,
 				       option_text(o, SETTING_VERDICT), arena,
 				       ret_error);
-	if (o->values[SETTING_HELD].given)
-		thresholds->held_s =
-			(double)option_duration_ms(o, SETTING_HELD) / 1e3;
+	if (!err)
+		err = take_held(thresholds, o, ret_error);
 	gate->thresholds = thresholds;
 	if (err || !path)
 		return err;

@@ -39,8 +39,9 @@ static void print_usage(void)
 			       commands[i].words, commands[i].help);
 	puts("  connleak --version\n\n"
 	     "Exit status of run: the program's own when that is not 0; else\n"
-	     "23 when something was found, 24 when not everything was seen,\n"
-	     "125 when connleak itself failed; 126 and 127 as in a shell.");
+	     "23 when something was found that gates, 24 when not everything\n"
+	     "was seen, 125 when connleak itself failed; 126 and 127 as in a\n"
+	     "shell.");
 }
 
 static const struct command_row *find(const char *name)

@@ -40,6 +40,7 @@ test_a_report_that_cannot_be_written_is_said_before_the_program_runs() {
 		touch it-ran
 	[ ! -e it-ran ]
 }
+test_what_is_held_too_long_at_once() { refused 'must be longer' report --held 0s .; }
 test_an_unknown_item_of_fail_on() { refused 'leaks' run --fail-on leaks true; }
 test_a_bad_limit_of_fail_on() {
 	refused "util= takes the percentage.*'110'" run --fail-on util=110 true
