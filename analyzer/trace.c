@@ -134,6 +134,18 @@ static uint64_t until(const struct reading *r, uint64_t from_ns, uint64_t to_ns)
 	return end_ns > from_ns ? end_ns : from_ns;
 }
 
+/* Not more than there is. */
+static void fill_split(struct trace_lease *lease, uint64_t query_ns,
+		       uint64_t transaction_ns)
+{
+	const uint64_t held = lease->to_ns - lease->from_ns;
+
+	lease->query_ns = query_ns < held ? query_ns : held;
+	lease->transaction_ns = transaction_ns < held - lease->query_ns
+					? transaction_ns
+					: held - lease->query_ns;
+}
+
 static void read_holds(const struct reading *r)
 {
 	struct record_hold hold;
@@ -150,9 +162,10 @@ static void read_holds(const struct reading *r)
 			until(r, lease->from_ns, lease->from_ns + hold.held_ns);
 		lease->error = hold.error;
 		lease->tid = hold.tid;
-		lease->split = r->pool.flags & POOL_SPLIT;
-		lease->query_ns = hold.query_ns;
-		lease->transaction_ns = hold.transaction_ns;
+		lease->split = r->pool.flags & POOL_SPLIT &&
+			       hold.query_ns != RECORD_UNKNOWN;
+		if (lease->split)
+			fill_split(lease, hold.query_ns, hold.transaction_ns);
 	}
 }
 
@@ -169,21 +182,21 @@ static enum trace_fate fate_of(uint8_t class)
 	}
 }
 
-/* What is known of it is what it has done since its last query began. */
-static void split(struct trace_lease *lease, uint64_t used_ns, uint32_t calls,
+/* What it has done since then goes on. */
+static void split(struct trace_lease *lease, uint64_t since_ns, uint32_t calls,
 		  uint32_t doing)
 {
 	const uint64_t since =
-		used_ns > lease->from_ns ? used_ns : lease->from_ns;
+		since_ns > lease->from_ns ? since_ns : lease->from_ns;
 	const uint64_t lasts = lease->to_ns > since ? lease->to_ns - since : 0;
-	const uint32_t transaction = doing & 15u;
+	const uint32_t transaction = doing % CONNECTION_LISTENS;
 
 	lease->split = true;
 	if (calls || transaction == TRANSACTION_ACTIVE)
-		lease->query_ns = lasts;
+		lease->query_ns += lasts;
 	else if (transaction == TRANSACTION_OPEN ||
 		 transaction == TRANSACTION_FAILED)
-		lease->transaction_ns = lasts;
+		lease->transaction_ns += lasts;
 }
 
 /*
@@ -197,6 +210,35 @@ static void used_by(const struct reading *r, const struct record_slot *slot,
 	    !reader_slot(r->reader, slot->partner, ret) ||
 	    ret->state == SLOT_FREE)
 		*ret = *slot;
+}
+
+/* Sums, and what goes on now; `used` is its connection, or the slot itself. */
+static void split_by_sums(const struct reading *r,
+			  const struct record_slot *slot,
+			  const struct record_slot *used,
+			  struct trace_lease *lease)
+{
+	if (slot->kind == HANDLE_LEASE && !slot->turned_ns)
+		return; /* it never had a connection that is known */
+	fill_split(lease, slot->query_ns, slot->transaction_ns);
+	if (used->kind != slot->kind) {
+		lease->query_ns += used->query_ns;
+		lease->transaction_ns += used->transaction_ns;
+	}
+	split(lease, since_began(r, used->turned_ns), used->calls, used->doing);
+	fill_split(lease, lease->query_ns, lease->transaction_ns);
+}
+
+/* Without sums what is known is what it has done since its last query ended. */
+static void split_slot(const struct reading *r, const struct record_slot *slot,
+		       const struct record_slot *used,
+		       struct trace_lease *lease)
+{
+	if (r->pool.flags & POOL_SPLIT)
+		split_by_sums(r, slot, used, lease);
+	else
+		split(lease, since_began(r, used->used_ns), used->calls,
+		      used->doing);
 }
 
 static bool is_of_pool(const struct reading *r, const struct record_slot *slot)
@@ -224,7 +266,7 @@ static void read_slot(const struct reading *r, uint32_t i,
 								 : slot->tid;
 	if (used.error_ns + RECORD_ROUGH_NS >= slot->acquired_ns)
 		lease->error = used.error;
-	split(lease, since_began(r, used.used_ns), used.calls, used.doing);
+	split_slot(r, slot, &used, lease);
 }
 
 static int earlier(const void *a, const void *b)
@@ -367,7 +409,8 @@ static void read_keepers(const struct reading *r,
 		if (!reader_keeper(r->reader, e->first_keeper + i, &keeper))
 			return;
 		dry->asking += keeper.flags & SLOT_ASKS || keeper.tid == e->tid;
-		split_as_then(r, &keeper);
+		if (!(r->pool.flags & POOL_SPLIT))
+			split_as_then(r, &keeper);
 	}
 }
 

@@ -19,6 +19,24 @@ static struct {
 	uint32_t count; /* of long holds */
 } holds;
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* By a rough clock: never more than it was out. */
+static void fill_spent(struct record_hold *hold, const struct record_slot *slot)
+{
+	if (!counter_get(&slot->turned_ns)) {
+		hold->query_ns = RECORD_UNKNOWN;
+		hold->transaction_ns = RECORD_UNKNOWN;
+		return;
+	}
+	hold->query_ns = least(counter_get(&slot->query_ns), hold->held_ns);
+	hold->transaction_ns = least(counter_get(&slot->transaction_ns),
+				     hold->held_ns - hold->query_ns);
+}
+
 void holds_add(struct writer *record, const struct record_slot *slot,
 	       uint64_t now, uint32_t error)
 {
@@ -40,6 +58,7 @@ void holds_add(struct writer *record, const struct record_slot *slot,
 	hold->held_ns = now - slot->acquired_ns;
 	hold->error = error;
 	hold->tid = slot->tid;
+	fill_spent(hold, slot);
 	writer_publish(record, RECORD_HOLDS, number, 1);
 	holds.count++;
 }

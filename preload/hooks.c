@@ -339,12 +339,17 @@ static void took_result(const struct call *call, PGresult *result)
 	if (!result || !call->copy->outcomes ||
 	    !outcome_of_inner_result(&outcome, call->copy, call->conn, result))
 		return;
+	outcome.queried = false;
 	use = caller_inner_use();
 	if (use)
 		uses_tell(use, &outcome);
 }
 
-/* The ways in which a call that uses a connection ends, by its row. */
+/* Whether a query begins with a call that uses a connection, by its row. */
+#define BEGINS	true
+#define GOES_ON false
+
+/* The ways in which one ends. */
 #define GIVES_RESULT(result) \
 	outcome_of_result(&outcome, call.copy, conn, result)
 #define GIVES_NOTHING	   outcome_of(&outcome, call.copy, conn, false)
@@ -476,7 +481,7 @@ static void took_result(const struct call *call, PGresult *result)
 	}                                            \
 	WAYS(name, returns, params, args, return )
 
-#define USE(name, returns, params, args, tell)                            \
+#define USE(name, returns, params, args, begins, tell)                    \
 	HOOKED(name, returns, params)                                     \
 	{                                                                 \
 		struct outcome outcome;                                   \
@@ -490,9 +495,12 @@ static void took_result(const struct call *call, PGresult *result)
 		call.conn = conn;                                         \
 		if (!use_begins(&call))                                   \
 			return (returns)0;                                \
+		if ((begins) && call.tells)                               \
+			uses_query(call.use);                             \
 		answer = REAL(returns, params) args;                      \
 		if (call.tells) {                                         \
 			tell;                                             \
+			outcome.queried = (begins);                       \
 			caller_leaves_with(FRAME, &outcome);              \
 		} else if (!call.is_inner) {                              \
 			caller_leaves(FRAME);                             \

@@ -16,6 +16,7 @@
 #include "preload/recording.h"
 #include "preload/sites.h"
 #include "preload/tracker.h"
+#include "preload/uses.h"
 
 #define RELEASED_MOST 1024u /* released handles that are remembered */
 #define RETRY_NS      UINT64_C(1000000000)
@@ -163,6 +164,7 @@ static void fill(struct writer *record, const struct lease *lease,
 	slot->pool = lease->pool->number;
 	slot->partner = RECORD_NONE;
 	slot->released_by = 0;
+	uses_spent_none(slot);
 	writer_slot_end(slot);
 }
 
@@ -217,11 +219,24 @@ static struct record_slot *connection_of(struct writer *record,
 		       : writer_at(record, RECORD_SLOTS, partner);
 }
 
+/* What its lease has spent in the connection, which it has no longer. */
+static void add_spent(struct record_slot *slot,
+		      const struct record_slot *connection)
+{
+	const struct spent spent = uses_spent(connection);
+
+	counter_add(&slot->query_ns, spent.query_ns);
+	counter_add(&slot->transaction_ns, spent.transaction_ns);
+	counter_raise(&slot->longest_query_ns, spent.longest_query_ns);
+}
+
 /* What the connection has gone through is told with its lease. */
 static void part(struct writer *record, struct lease *lease, uint32_t error)
 {
 	struct record_slot *connection = connection_of(record, lease);
 
+	if (connection)
+		add_spent(lease->slot, connection);
 	holds_add(record, lease->slot, recording_now(record), error);
 	holds_erred(record, lease->slot->site, error);
 	if (!connection)
@@ -244,6 +259,7 @@ static void forget(struct writer *record, struct lease *lease)
 	make_free(slot);
 	part(record, lease, error);
 	sites_released(record, slot->site, held);
+	sites_queried(record, slot->site, counter_get(&slot->longest_query_ns));
 	pools_released(record, lease->pool);
 	if (slot->tid != own_tid())
 		counter_add(&lease->pool->stored->sums[POOL_BY_OTHERS], 1);
@@ -284,6 +300,9 @@ static bool join(struct writer *record, struct lease *lease, uint32_t number)
 	if (connection->partner != RECORD_NONE)
 		return false;
 	joins_join(record, lease->number, number);
+	uses_spent_anew(connection);
+	counter_set(&lease->slot->turned_ns,
+		    counter_get(&connection->turned_ns));
 	pools_prove(record, lease->pool);
 	return true;
 }
@@ -673,6 +692,7 @@ void leases_finishing(struct writer *record, struct record_slot *connection)
 	if (!lease)
 		return;
 	keep_error(lease->slot, connection);
+	add_spent(lease->slot, connection);
 	if (connection->used_at)
 		counter_set(&lease->slot->used_at,
 			    counter_get(&connection->used_at));

@@ -18,9 +18,13 @@ struct outcome {
 	uint32_t sets, keeps; /* of CONNECTION_* */
 	uint32_t error;	      /* record_sqlstate() of it; 0: there was none */
 	bool unlisten;	      /* from a channel, or from all: nobody says */
+	bool queried;	      /* the call was one that begins a query */
 };
 
-/* After a call that has no result to give; `copied`: it ends a COPY. */
+/*
+ * They leave `queried` to the caller.  After a call that has no result to give;
+ * `copied`: it ends a COPY.
+ */
 void outcome_of(struct outcome *ret, const struct libpq *copy,
 		const PGconn *conn, bool copied);
 /* After one that gave this result; NULL: none is left, or there is no memory.

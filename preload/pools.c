@@ -87,7 +87,8 @@ static void store(struct writer *record, struct pool *pool, uint32_t number,
 struct pool *pools_connections(struct writer *record)
 {
 	const struct record_pool what = {
-		.rule = RECORD_NONE, .flags = POOL_CONNECTIONS | POOL_PROVEN
+		.rule = RECORD_NONE,
+		.flags = POOL_CONNECTIONS | POOL_PROVEN | POOL_SPLIT,
 	};
 	uint32_t number;
 
@@ -140,9 +141,10 @@ static struct pool *find_or_note(uint64_t key)
 static uint32_t flags_of(const struct lease_pool *which)
 {
 	if (which->built_in)
-		return POOL_BUILT_IN;
-	return which->rule == RECORD_NONE ? POOL_PROVEN | POOL_ANNOTATED
-					  : POOL_PROVEN;
+		return POOL_SPLIT | POOL_BUILT_IN;
+	if (which->rule != RECORD_NONE)
+		return POOL_SPLIT | POOL_PROVEN;
+	return POOL_SPLIT | POOL_PROVEN | POOL_ANNOTATED;
 }
 
 static bool add(struct writer *record, struct pool *pool,

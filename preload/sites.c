@@ -233,6 +233,16 @@ void sites_released(struct writer *record, uint32_t number, uint64_t held_ns)
 	counter_raise(&site->longest_ns, held_ns);
 }
 
+void sites_queried(struct writer *record, uint32_t number, uint64_t longest_ns)
+{
+	struct record_site *site;
+
+	if (number == RECORD_NONE)
+		return;
+	site = writer_at(record, RECORD_SITES, number);
+	counter_raise(&site->longest_query_ns, longest_ns);
+}
+
 /* A site that asks, which `pool` is the first for. */
 static struct record_site *asking(struct writer *record, uint32_t number,
 				  uint32_t pool)

@@ -26,6 +26,8 @@ uint32_t sites_number(struct writer *record, enum record_handle_kind kind,
 
 /* Counts the end of a handle that was out for so long. */
 void sites_released(struct writer *record, uint32_t site, uint64_t held_ns);
+/* The longest query of one that has ended. */
+void sites_queried(struct writer *record, uint32_t site, uint64_t longest_ns);
 
 /*
  * Counts at a site (sites_number()) what pools are asked: an acquire that gave

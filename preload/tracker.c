@@ -131,6 +131,7 @@ static void fill(struct writer *record, struct record_slot *slot,
 	slot->pool = RECORD_NONE;
 	slot->partner = RECORD_NONE;
 	slot->released_by = 0;
+	uses_spent_none(slot);
 	writer_slot_end(slot);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "preload/counters.h"
 #include "preload/hash.h"
 #include "preload/leases.h"
 #include "preload/recording.h"
@@ -165,28 +166,92 @@ void uses_follow(struct use *use, const void *handle)
 		use->acquired = now.acquired;
 }
 
+static uint32_t transaction_of(const struct record_slot *slot)
+{
+	return counter_get32(&slot->doing) % CONNECTION_LISTENS;
+}
+
+static bool is_open(uint32_t transaction)
+{
+	return transaction == TRANSACTION_OPEN ||
+	       transaction == TRANSACTION_FAILED;
+}
+
+/* Two threads may read the clock in another order than they write. */
+static uint64_t since_turned(const struct record_slot *slot, uint64_t now)
+{
+	const uint64_t turned = counter_get(&slot->turned_ns);
+
+	return now > turned ? now - turned : 0;
+}
+
+/*
+ * The clock goes on by milliseconds, and most queries are shorter: each counts
+ * for nothing, or now and then for a whole step.  A step falls into a query, or
+ * into the rest between two, as often as that takes time; so their sums are
+ * right, as long as one ends by the very reading that the other begins by.
+ */
+void uses_query(const struct use *use)
+{
+	struct record_slot *slot = use->slot;
+	const uint32_t transaction = transaction_of(slot);
+	uint64_t now;
+
+	if (transaction == TRANSACTION_ACTIVE)
+		return;
+	now = recording_now_roughly();
+	if (is_open(transaction))
+		counter_add(&slot->transaction_ns, since_turned(slot, now));
+	counter_set(&slot->turned_ns, now);
+}
+
+static void rest(struct record_slot *slot, uint64_t now)
+{
+	const uint64_t took = since_turned(slot, now);
+
+	counter_add(&slot->query_ns, took);
+	counter_raise(&slot->longest_query_ns, took);
+	counter_set(&slot->turned_ns, now);
+}
+
+/* A query has ended, or one was begun that nobody saw. */
+static void turn(struct record_slot *slot, const struct outcome *outcome,
+		 uint32_t before, uint64_t now)
+{
+	const bool goes_on = outcome->transaction == TRANSACTION_ACTIVE;
+	const bool was_on = outcome->queried || before == TRANSACTION_ACTIVE;
+
+	if (was_on && !goes_on)
+		rest(slot, now);
+	else if (goes_on && !was_on)
+		counter_set(&slot->turned_ns, now);
+}
+
+static void take_error(struct record_slot *slot, const struct outcome *outcome,
+		       uint32_t doing, uint64_t now)
+{
+	const uint32_t error =
+		outcome_error(outcome, doing, counter_get32(&slot->error));
+
+	if (!error)
+		return;
+	counter_set32(&slot->error, error);
+	counter_set(&slot->error_ns, now);
+}
+
 /* The connection's own thread writes these: two at a time are misuse. */
 static void take_outcome(struct record_slot *slot,
 			 const struct outcome *outcome, uint64_t now)
 {
-	const uint32_t doing =
-		atomic_load_explicit(&slot->doing, memory_order_relaxed);
-	uint32_t error;
+	const uint32_t doing = counter_get32(&slot->doing);
 
+	turn(slot, outcome, doing % CONNECTION_LISTENS, now);
 	if (outcome_is_plain(outcome, doing)) {
-		atomic_store_explicit(&slot->doing, outcome->transaction,
-				      memory_order_relaxed);
+		counter_set32(&slot->doing, outcome->transaction);
 		return;
 	}
-	error = outcome_error(
-		outcome, doing,
-		atomic_load_explicit(&slot->error, memory_order_relaxed));
-	atomic_store_explicit(&slot->doing, outcome_doing(outcome, doing),
-			      memory_order_relaxed);
-	if (!error)
-		return;
-	atomic_store_explicit(&slot->error, error, memory_order_relaxed);
-	atomic_store_explicit(&slot->error_ns, now, memory_order_relaxed);
+	counter_set32(&slot->doing, outcome_doing(outcome, doing));
+	take_error(slot, outcome, doing, now);
 }
 
 /* One that was left by longjmp ends late: its slot may be another handle's. */
@@ -220,4 +285,36 @@ void uses_end(const struct use *use, const struct outcome *outcome)
 			memory_order_relaxed);
 	atomic_store_explicit(&slot->used_ns, now, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&slot->calls, 1, memory_order_release);
+}
+
+void uses_spent_none(struct record_slot *slot)
+{
+	counter_set(&slot->turned_ns, 0);
+	counter_set(&slot->query_ns, 0);
+	counter_set(&slot->transaction_ns, 0);
+	counter_set(&slot->longest_query_ns, 0);
+}
+
+void uses_spent_anew(struct record_slot *connection)
+{
+	uses_spent_none(connection);
+	counter_set(&connection->turned_ns, recording_now_roughly());
+}
+
+struct spent uses_spent(const struct record_slot *connection)
+{
+	const uint32_t transaction = transaction_of(connection);
+	const uint64_t now = recording_now_roughly();
+	struct spent spent = {
+		counter_get(&connection->query_ns),
+		counter_get(&connection->transaction_ns),
+		counter_get(&connection->longest_query_ns),
+	};
+
+	if (counter_get32(&connection->calls) ||
+	    transaction == TRANSACTION_ACTIVE)
+		spent.query_ns += since_turned(connection, now);
+	else if (is_open(transaction))
+		spent.transaction_ns += since_turned(connection, now);
+	return spent;
 }

@@ -8,6 +8,10 @@
  * and `used_by` is the thread; when it ends, the other fields say when that
  * was, and what it came to.
  *
+ * A connection is in a query from the call that begins one until one after
+ * which libpq says that nothing is under way, and else it rests.  What a lease
+ * spends so is summed up in the slot of its connection.
+ *
  * The index is filled under recording_lock(), and read by any thread, also in
  * a signal handler or in a child of fork().
  */
@@ -24,6 +28,11 @@ struct use {
 	const _Atomic(uint64_t) *acquired;
 	uint32_t since; /* who was in the slot: low bits of its acquired_ns */
 	unsigned generation;
+};
+
+/* What the queries of a lease took, and its rests in a transaction. */
+struct spent {
+	uint64_t query_ns, transaction_ns, longest_query_ns;
 };
 
 /*
@@ -45,11 +54,22 @@ enum use_work {
 };
 
 enum use_work uses_begin(struct use *use, const void *handle);
+/* With a query, unless one is under way; `outcome` has to say so too. */
+void uses_query(const struct use *use);
 /* The connection has a lease since, or another one: whose use it is. */
 void uses_follow(struct use *use, const void *handle);
 /* What it has come to so far. */
 void uses_tell(const struct use *use, const struct outcome *outcome);
 /* `outcome` is NULL if the call was left by a jump. */
 void uses_end(const struct use *use, const struct outcome *outcome);
+
+/*
+ * Under the lock: nothing is spent yet in the slot of a new handle; nor from
+ * now on, in that of a connection that gets a lease.
+ */
+void uses_spent_none(struct record_slot *slot);
+void uses_spent_anew(struct record_slot *connection);
+/* What was spent since; in what is still under way too. */
+struct spent uses_spent(const struct record_slot *connection);
 
 #endif

@@ -328,9 +328,22 @@ struct record_slot {
 	_Atomic(uint32_t) turns;      /* a connection: how often the use of it
 					 went, outside of leases, from a thread
 					 that had not opened it to another */
+	/*
+	 * What its queries took, by the same rough clock.  A connection's are
+	 * those of its lease, from when they were joined; in a lease they are
+	 * what earlier connections of it have taken, and `turned_ns` is 0 if it
+	 * never had one that is known.
+	 */
+	_Atomic(uint64_t) turned_ns; /* it began its query, or its rest */
+	_Atomic(uint64_t) query_ns; /* from a query's call to its last result */
+	_Atomic(uint64_t) transaction_ns;   /* at rest, in a transaction */
+	_Atomic(uint64_t) longest_query_ns; /* of those that ended */
 };
 
-/* A slot's used_ns and error_ns are by a rough clock: so much too early. */
+/*
+ * A slot's used_ns, error_ns and turned_ns are by a rough clock: so much too
+ * early.  What lies between two of them is right on average.
+ */
 #define RECORD_ROUGH_NS UINT64_C(10000000)
 
 /* Holds of 2^(n-1) to 2^n microseconds are counted in hold_us[n]. */
@@ -362,6 +375,7 @@ struct record_site {
 	_Atomic(uint64_t) longest_wait_ns;
 	/* Of connections: acquired without any bound on connecting. */
 	_Atomic(uint64_t) unbounded;
+	_Atomic(uint64_t) longest_query_ns; /* of the released ones */
 };
 
 /* A wait, by default: an acquire that took so long besides connecting. */
@@ -394,7 +408,9 @@ struct record_rule {
 #define POOL_ANNOTATED	 8u /* the program told us itself: connleak.h */
 /* What says where time went is kept: */
 #define POOL_TIMED 16u /* in `threads`, and what its buckets say of waiting */
-#define POOL_SPLIT 32u /* in `query_ns` and `transaction_ns` of its holds */
+#define POOL_SPLIT                                                  \
+	32u /* in `query_ns` and `transaction_ns` of its holds, and \
+	       of the slots of its leases */
 
 enum record_pool_sum {
 	POOL_ATTEMPTS, /* begun; one that is under way is in no other */
@@ -456,6 +472,7 @@ struct record_bucket {
 /* A lease that was out for long, and is no longer.  Written once. */
 #define RECORD_HOLD_NS	UINT64_C(250000000)
 #define RECORD_HOLD_MAX 8192u /* so many are kept: no loss */
+#define RECORD_UNKNOWN	UINT64_MAX
 
 struct record_hold {
 	uint32_t pool;
@@ -464,8 +481,8 @@ struct record_hold {
 	uint64_t held_ns;
 	uint32_t error; /* record_sqlstate() of the last one while out; or 0 */
 	int32_t tid;
-	uint64_t query_ns;	 /* from a query's call to its last result */
-	uint64_t transaction_ns; /* between queries, in a transaction */
+	/* As in the slot; RECORD_UNKNOWN if it never had a known connection. */
+	uint64_t query_ns, transaction_ns;
 };
 
 /* Released handles of a site whose last error while they were out was this. */
@@ -687,9 +704,9 @@ static_assert(sizeof(struct record_gaps) == 48, "the tally is on disk");
 static_assert(sizeof(struct record_header) == 344, "header is on disk");
 static_assert(offsetof(struct record_header, totals) == 80, "no padding");
 static_assert(sizeof(struct record_segment) == 32, "directory is on disk");
-static_assert(sizeof(struct record_slot) == 112, "slot is on disk");
+static_assert(sizeof(struct record_slot) == 144, "slot is on disk");
 static_assert(offsetof(struct record_slot, site) == 32, "no padding");
-static_assert(sizeof(struct record_site) == 280, "site is on disk");
+static_assert(sizeof(struct record_site) == 288, "site is on disk");
 static_assert(sizeof(struct record_rule) == 32, "rule is on disk");
 static_assert(sizeof(struct record_pool) == 416, "pool is on disk");
 static_assert(sizeof(struct record_bucket) == 40, "bucket is on disk");

@@ -221,8 +221,8 @@ START_TEST(a_pool_is_its_object_and_has_the_name_of_its_acquire)
 	acquire_at(&other_pool, handles[2], 0);
 	read_own();
 	ck_assert_uint_eq(pool_count, 3);
-	ck_assert_uint_eq(pools[0].flags,
-			  POOL_CONNECTIONS | POOL_PROVEN | POOL_TIMED);
+	ck_assert_uint_eq(pools[0].flags, POOL_CONNECTIONS | POOL_PROVEN |
+						  POOL_TIMED | POOL_SPLIT);
 	ck_assert_uint_eq(pools[1].object, record_handle(&objects[0]));
 	ck_assert_uint_eq(pools[1].rule, 3);
 	ck_assert_uint_ne(pools[1].function, 0);
@@ -509,7 +509,8 @@ START_TEST(nothing_is_wrong_with_what_a_library_does_unproven)
 	leases_releasing(&built_in, key(handles[0]), "library_drop", places);
 	read_own();
 	ck_assert_uint_eq(event_count, 0);
-	ck_assert_uint_eq(pools[1].flags, POOL_BUILT_IN | POOL_TIMED);
+	ck_assert_uint_eq(pools[1].flags,
+			  POOL_BUILT_IN | POOL_TIMED | POOL_SPLIT);
 	ck_assert_uint_eq(header.totals[TOTAL_PEAK_LEASES], 0);
 }
 END_TEST
@@ -665,15 +666,24 @@ START_TEST(a_handle_that_leads_nowhere_is_joined_at_its_first_use)
 }
 END_TEST
 
-/* A query of this thread, as the hooks tell of it. */
-static void use(const void *conn)
+/* A query of this thread that takes so long, as the hooks tell of it. */
+static void query(const void *conn, unsigned us, uint32_t transaction)
 {
+	const struct outcome outcome = { .transaction = transaction,
+					 .queried = true };
 	struct use now = { .slot = NULL };
 
 	uses_begin(&now, conn);
 	leases_used(conn);
 	uses_follow(&now, conn);
-	uses_end(&now, NULL);
+	uses_query(&now);
+	usleep(us);
+	uses_end(&now, &outcome);
+}
+
+static void use(const void *conn)
+{
+	query(conn, 0, TRANSACTION_IDLE);
 }
 
 START_TEST(a_use_is_counted_by_the_acquires_of_the_leases_site)
@@ -840,6 +850,82 @@ START_TEST(a_long_hold_is_kept)
 	ck_assert_uint_ge(holds[0].held_ns, 260000000);
 	ck_assert_uint_eq(sites[0].released, 2);
 	ck_assert_uint_eq(sites[0].hold_us[18] + sites[0].hold_us[19], 1);
+}
+END_TEST
+
+#define LONG	100000u /* microseconds */
+#define LONG_NS (LONG * UINT64_C(1000) - RECORD_ROUGH_NS)
+
+START_TEST(a_long_hold_is_split_by_what_its_connection_did)
+{
+	connect_as(&connections[8], SLOT_ESTABLISHED);
+	query(&connections[8], LONG, TRANSACTION_IDLE); /* without a lease */
+	acquire(&connections[8]);
+	usleep(LONG);
+	query(&connections[8], LONG, TRANSACTION_OPEN);
+	usleep(LONG);
+	query(&connections[8], 0, TRANSACTION_IDLE);
+	usleep(LONG);
+	release(&connections[8]);
+	read_own();
+	ck_assert_uint_eq(hold_count, 1);
+	ck_assert_uint_ge(holds[0].query_ns, LONG_NS);
+	ck_assert_uint_ge(holds[0].transaction_ns, LONG_NS);
+	ck_assert_uint_ge(holds[0].held_ns - holds[0].query_ns -
+				  holds[0].transaction_ns,
+			  2 * LONG_NS);
+	ck_assert_uint_ge(sites[0].longest_query_ns, LONG_NS);
+	ck_assert_uint_le(sites[0].longest_query_ns, holds[0].query_ns);
+}
+END_TEST
+
+START_TEST(what_is_under_way_at_the_release_counts)
+{
+	connect_as(&connections[8], SLOT_ESTABLISHED);
+	acquire(&connections[8]);
+	query(&connections[8], 0, TRANSACTION_ACTIVE);
+	usleep(3 * LONG);
+	release(&connections[8]);
+	acquire(&connections[8]);
+	usleep(3 * LONG);
+	query(&connections[8], 0, TRANSACTION_OPEN);
+	usleep(2 * LONG);
+	release(&connections[8]);
+	read_own();
+	ck_assert_uint_eq(hold_count, 2);
+	ck_assert_uint_ge(holds[0].query_ns, 3 * LONG_NS);
+	ck_assert_uint_eq(holds[0].transaction_ns, 0);
+	ck_assert_uint_ge(holds[1].query_ns, 3 * LONG_NS); /* still active */
+	ck_assert_uint_ge(holds[1].transaction_ns, 2 * LONG_NS);
+}
+END_TEST
+
+START_TEST(of_a_hold_without_a_known_connection_nothing_is_said)
+{
+	acquire(handles[1]);
+	usleep(3 * LONG);
+	release(handles[1]);
+	read_own();
+	ck_assert_uint_eq(hold_count, 1);
+	ck_assert_uint_eq(holds[0].query_ns, RECORD_UNKNOWN);
+	ck_assert_uint_eq(holds[0].transaction_ns, RECORD_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_lease_keeps_what_it_spent_in_a_connection_that_was_finished)
+{
+	connect_as(&connections[8], SLOT_ESTABLISHED);
+	acquire(handles[1]);
+	query(&connections[8], 2 * LONG, TRANSACTION_IDLE);
+	finish(&connections[8]);
+	connect_as(&connections[8], SLOT_ESTABLISHED);
+	query(&connections[8], LONG, TRANSACTION_IDLE);
+	release(handles[1]);
+	read_own();
+	ck_assert_uint_eq(hold_count, 1);
+	ck_assert_uint_ge(holds[0].query_ns, 2 * LONG_NS + LONG_NS);
+	ck_assert_uint_ge(sites[0].longest_query_ns, 2 * LONG_NS);
+	ck_assert_uint_lt(sites[0].longest_query_ns, holds[0].query_ns);
 }
 END_TEST
 
@@ -1127,6 +1213,13 @@ Suite *leases_suite(void)
 	tcase_add_test(test, by_design_is_said_of_a_lease_as_well);
 	tcase_add_test(test, the_last_error_is_counted_at_the_release);
 	tcase_add_test(test, a_long_hold_is_kept);
+	tcase_add_test(test, a_long_hold_is_split_by_what_its_connection_did);
+	tcase_add_test(test, what_is_under_way_at_the_release_counts);
+	tcase_add_test(test,
+		       of_a_hold_without_a_known_connection_nothing_is_said);
+	tcase_add_test(
+		test,
+		a_lease_keeps_what_it_spent_in_a_connection_that_was_finished);
 	tcase_add_test(test, ten_thousand_leases_at_once_are_all_kept);
 	suite_add_tcase(suite, test);
 

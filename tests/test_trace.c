@@ -278,6 +278,65 @@ START_TEST(what_a_lease_is_out_for_is_what_its_connection_does)
 }
 END_TEST
 
+START_TEST(a_hold_whose_connection_was_not_known_is_not_split)
+{
+	const struct record_hold hold = { .acquired_ns = 1050 * MS,
+					  .held_ns = 300 * MS,
+					  .query_ns = RECORD_UNKNOWN,
+					  .transaction_ns = RECORD_UNKNOWN };
+
+	pool.flags |= POOL_SPLIT;
+	add_site();
+	make_one(&made, RECORD_HOLDS, &hold);
+	ck_assert(read_at(1500 * MS));
+	ck_assert(!t.leases[0].split);
+}
+END_TEST
+
+START_TEST(no_more_is_split_than_the_hold)
+{
+	const struct record_hold hold = { .acquired_ns = 1050 * MS,
+					  .held_ns = 300 * MS,
+					  .query_ns = 200 * MS,
+					  .transaction_ns = UINT64_MAX / 2 };
+
+	pool.flags |= POOL_SPLIT;
+	add_site();
+	make_one(&made, RECORD_HOLDS, &hold);
+	ck_assert(read_at(1500 * MS));
+	ck_assert_uint_eq(t.leases[0].query_ns, 200 * MS);
+	ck_assert_uint_eq(t.leases[0].transaction_ns, 100 * MS);
+}
+END_TEST
+
+/* Out for 90 ms: 10 with a connection before, 40 with this one, 15 now. */
+START_TEST(what_is_out_has_its_sums_and_what_goes_on)
+{
+	struct record_slot slot = { .kind = HANDLE_LEASE,
+				    .state = SLOT_ESTABLISHED,
+				    .acquired_ns = 1010 * MS,
+				    .turned_ns = 1020 * MS,
+				    .query_ns = 10 * MS,
+				    .partner = 1 };
+
+	pool.flags |= POOL_SPLIT;
+	add_site();
+	classes[make_slot(&made, &slot)] = CLASS_HELD;
+	slot = (struct record_slot){ .kind = HANDLE_CONNECTION,
+				     .state = SLOT_ESTABLISHED,
+				     .used_ns = 1090 * MS,
+				     .turned_ns = 1085 * MS,
+				     .query_ns = 40 * MS,
+				     .transaction_ns = 5 * MS,
+				     .doing = TRANSACTION_OPEN };
+	make_slot(&made, &slot);
+	ck_assert(read_at(0));
+	ck_assert(t.leases[0].split);
+	ck_assert_uint_eq(t.leases[0].query_ns, 50 * MS);
+	ck_assert_uint_eq(t.leases[0].transaction_ns, 20 * MS);
+}
+END_TEST
+
 START_TEST(an_error_before_the_lease_is_none_of_its_own)
 {
 	struct record_slot slot = { .kind = HANDLE_LEASE,
@@ -403,6 +462,10 @@ Suite *trace_suite(void)
 	tcase_add_test(test, a_thread_that_leaks_needs_one);
 	tcase_add_test(test, long_holds_are_leases_in_the_order_they_began);
 	tcase_add_test(test, a_hold_is_split_if_the_record_says_how);
+	tcase_add_test(test,
+		       a_hold_whose_connection_was_not_known_is_not_split);
+	tcase_add_test(test, no_more_is_split_than_the_hold);
+	tcase_add_test(test, what_is_out_has_its_sums_and_what_goes_on);
 	tcase_add_test(test,
 		       what_a_lease_is_out_for_is_what_its_connection_does);
 	tcase_add_test(test, an_error_before_the_lease_is_none_of_its_own);

@@ -112,6 +112,134 @@ START_TEST(it_says_whose_it_is_and_what_it_came_to)
 }
 END_TEST
 
+/* A call that has come to this; `queried`: it begins a query. */
+static void call(const void *handle, bool queried, uint32_t transaction)
+{
+	const struct outcome outcome = { .transaction = transaction,
+					 .queried = queried };
+	struct use use = { .slot = NULL };
+
+	uses_begin(&use, handle);
+	if (queried)
+		uses_query(&use);
+	uses_end(&use, &outcome);
+}
+
+#define LONG	50000u /* microseconds */
+#define LONG_NS (LONG * UINT64_C(1000) - RECORD_ROUGH_NS)
+
+START_TEST(a_query_lasts_until_nothing_is_under_way)
+{
+	const struct record_slot *slot;
+	uint64_t began;
+
+	acquire(&handles[0]);
+	slot = slot_of(&handles[0]);
+	call(&handles[0], true, TRANSACTION_ACTIVE);
+	began = slot->turned_ns;
+	ck_assert_uint_gt(began, 0);
+	usleep(LONG);
+	call(&handles[0], false, TRANSACTION_ACTIVE);
+	call(&handles[0], true, TRANSACTION_ACTIVE); /* in a pipeline */
+	ck_assert_uint_eq(slot->turned_ns, began);
+	ck_assert_uint_eq(slot->query_ns, 0);
+	usleep(LONG);
+	call(&handles[0], false, TRANSACTION_IDLE);
+	ck_assert_uint_ge(slot->query_ns, 2 * LONG_NS);
+	ck_assert_uint_eq(slot->query_ns, slot->turned_ns - began);
+	ck_assert_uint_eq(slot->longest_query_ns, slot->query_ns);
+	ck_assert_uint_eq(slot->transaction_ns, 0);
+}
+END_TEST
+
+START_TEST(to_look_at_a_connection_at_rest_is_no_query)
+{
+	const struct record_slot *slot;
+
+	acquire(&handles[0]);
+	slot = slot_of(&handles[0]);
+	call(&handles[0], true, TRANSACTION_IDLE);
+	usleep(LONG);
+	call(&handles[0], false, TRANSACTION_IDLE);
+	ck_assert_uint_lt(slot->turned_ns, slot->used_ns);
+	ck_assert_uint_eq(slot->query_ns, slot->longest_query_ns);
+}
+END_TEST
+
+START_TEST(a_rest_in_a_transaction_lasts_until_the_next_query)
+{
+	const struct record_slot *slot;
+
+	acquire(&handles[0]);
+	slot = slot_of(&handles[0]);
+	call(&handles[0], true, TRANSACTION_OPEN);
+	usleep(LONG);
+	call(&handles[0], false, TRANSACTION_OPEN);
+	usleep(LONG);
+	ck_assert_uint_eq(slot->transaction_ns, 0);
+	ck_assert_uint_ge(uses_spent(slot).transaction_ns, 2 * LONG_NS);
+	call(&handles[0], true, TRANSACTION_FAILED);
+	ck_assert_uint_ge(slot->transaction_ns, 2 * LONG_NS);
+	usleep(LONG);
+	call(&handles[0], true, TRANSACTION_IDLE);
+	ck_assert_uint_ge(slot->transaction_ns, 3 * LONG_NS);
+	ck_assert_uint_eq(uses_spent(slot).transaction_ns,
+			  slot->transaction_ns);
+}
+END_TEST
+
+static uint64_t ns_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)(now.tv_sec - then->tv_sec) * 1000000000u +
+	       (uint64_t)now.tv_nsec - (uint64_t)then->tv_nsec;
+}
+
+/* By a clock that is exact. */
+static void work(uint64_t ns)
+{
+	struct timespec began;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	while (ns_since(&began) < ns)
+		;
+}
+
+/* A hundred steps of the clock: by chance a third is no half. */
+START_TEST(queries_far_shorter_than_a_step_of_the_clock_add_up)
+{
+	const struct outcome in = { .transaction = TRANSACTION_OPEN,
+				    .queried = true };
+	struct timespec began, step;
+	const struct record_slot *slot;
+	uint64_t query = 0;
+	double share;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &step);
+	acquire(&handles[0]);
+	slot = slot_of(&handles[0]);
+	call(&handles[0], true, TRANSACTION_OPEN);
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	while (ns_since(&began) < 150 * (uint64_t)step.tv_nsec) {
+		struct use use = { .slot = NULL };
+		struct timespec at;
+
+		clock_gettime(CLOCK_MONOTONIC, &at);
+		uses_begin(&use, &handles[0]);
+		uses_query(&use);
+		work(30000);
+		uses_end(&use, &in);
+		query += ns_since(&at);
+		work(60000);
+	}
+	share = (double)slot->query_ns / (double)query;
+	ck_assert_double_ge(share, 0.5);
+	ck_assert_double_le(share, 1.8);
+}
+END_TEST
+
 static void *use_once(void *handle)
 {
 	struct use use = { .slot = NULL };
@@ -341,6 +469,12 @@ Suite *uses_suite(void)
 	tcase_add_checked_fixture(test, begin, scratch_remove);
 	tcase_add_test(test, a_call_counts_until_it_ends);
 	tcase_add_test(test, it_says_whose_it_is_and_what_it_came_to);
+	tcase_add_test(test, a_query_lasts_until_nothing_is_under_way);
+	tcase_add_test(test, to_look_at_a_connection_at_rest_is_no_query);
+	tcase_add_test(test,
+		       a_rest_in_a_transaction_lasts_until_the_next_query);
+	tcase_add_test(test,
+		       queries_far_shorter_than_a_step_of_the_clock_add_up);
 	tcase_add_test(test, a_lease_has_work_when_another_thread_uses_it);
 	tcase_add_test(test, threads_that_take_turns_are_counted_at_the_end);
 	tcase_add_test(test, so_has_one_that_the_thread_gave_back);
