@@ -87,6 +87,18 @@ static enum class_id class_of(struct report *r, const struct gate *gate,
 	return CLASS_BY_DESIGN;
 }
 
+/* Those that ended, of it and of the connection that a lease has. */
+static void add_queries(struct place *place, const struct classes *classes,
+			uint32_t number, const struct record_slot *slot)
+{
+	struct record_slot connection;
+
+	places_add_query(place, slot->longest_query_ns);
+	if (slot->kind == HANDLE_LEASE &&
+	    pools_partner(classes->reader, number, slot, &connection))
+		places_add_query(place, connection.longest_query_ns);
+}
+
 static enum class_id add_handle(struct report *r, const struct gate *gate,
 				struct places *places,
 				const struct classes *classes, uint32_t number,
@@ -106,6 +118,7 @@ static enum class_id add_handle(struct report *r, const struct gate *gate,
 		handle.held_by = holders_say(places->symbols, &r->arena,
 					     classes->reader, &scan);
 	places_add_handle(places, place, kind_of(slot), class, &handle);
+	add_queries(place, classes, number, slot);
 	return class;
 }
 

@@ -9,10 +9,17 @@
 
 #include "analyzer/held.h"
 
-static bool is_too_long(const struct report_handle *handle, double limit_s)
+static double limit_s(const struct place *place,
+		      const struct thresholds *thresholds)
+{
+	return held_limit_s(place->hold_us, place->longest_ns,
+			    place->longest_query_ns, thresholds);
+}
+
+static bool is_too_long(const struct report_handle *handle, double limit)
 {
 	return (isnan(handle->age_s) ? handle->least_age_s : handle->age_s) >
-	       limit_s;
+	       limit;
 }
 
 /*
@@ -20,7 +27,7 @@ static bool is_too_long(const struct report_handle *handle, double limit_s)
  * keeps.
  */
 static void add_out(struct places *places, struct place *place,
-		    enum kind_id kind, double limit_s)
+		    enum kind_id kind, double limit)
 {
 	static const enum class_id open[] = { CLASS_HELD, CLASS_UNDECIDED };
 
@@ -29,7 +36,7 @@ static void add_out(struct places *places, struct place *place,
 
 		for (size_t i = 0; i < group->handle_count; i++)
 			if (!group->handles[i].pooled &&
-			    is_too_long(&group->handles[i], limit_s))
+			    is_too_long(&group->handles[i], limit))
 				places_add_long(places, place,
 						&group->handles[i]);
 	}
@@ -51,8 +58,7 @@ static void add_late(struct report *r, struct places *places,
 		.use = { .idle_s = NAN },
 	};
 
-	if (!is_too_long(&handle, held_limit_s(place->hold_us,
-					       place->longest_ns, thresholds)))
+	if (!is_too_long(&handle, limit_s(place, thresholds)))
 		return;
 	handle.pool = arena_strdup(&r->arena, pools_name(pools, hold->pool));
 	places_add_long(places, place, &handle);
@@ -70,8 +76,7 @@ void judge_held(struct report *r, struct places *places,
 
 		if (place->kind == HANDLE_LEASE)
 			add_out(places, place, KIND_LEAKED_LEASE,
-				held_limit_s(place->hold_us, place->longest_ns,
-					     thresholds));
+				limit_s(place, thresholds));
 		else if (place->kind == HANDLE_CONNECTION && thresholds->held_s)
 			add_out(places, place, KIND_LEAKED_CONNECTION,
 				thresholds->held_s);

@@ -203,6 +203,13 @@ void places_add_counts(struct places *p, const struct reader *reader,
 		place->hold_us[i] += site.hold_us[i];
 	if (site.longest_ns > place->longest_ns)
 		place->longest_ns = site.longest_ns;
+	places_add_query(place, site.longest_query_ns);
+}
+
+void places_add_query(struct place *place, uint64_t ns)
+{
+	if (ns > place->longest_query_ns)
+		place->longest_query_ns = ns;
 }
 
 static void add_handle(struct places *p, struct place_group *group,

@@ -42,6 +42,7 @@ struct place {
 	enum record_handle_kind kind;
 	uint64_t acquired, released, open;
 	uint64_t hold_us[RECORD_HOLD_BUCKETS], longest_ns;
+	uint64_t longest_query_ns; /* that ended, also of what is out */
 	uint64_t waits, failed, wait_ns, longest_wait_ns; /* of leases */
 	uint64_t unbounded; /* connections that nothing bounds in connecting */
 	struct place_group groups[KINDS][CLASSES + 1]; /* [CLASSES]: none */
@@ -66,6 +67,9 @@ struct place *places_find(struct places *p, const struct reader *reader,
 /* Adds what a record says of a site: its counters, its holds and waits. */
 void places_add_counts(struct places *p, const struct reader *reader,
 		       uint32_t site);
+
+/* A query of a handle that is out. */
+void places_add_query(struct place *place, uint64_t ns);
 
 void places_add_handle(struct places *p, struct place *place, enum kind_id kind,
 		       enum class_id class, const struct report_handle *handle);

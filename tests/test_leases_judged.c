@@ -100,6 +100,7 @@ static void judge_it(const char *end)
 	site->acquired = counts.acquired;
 	site->released = counts.released;
 	site->longest_ns = counts.longest_ns;
+	site->longest_query_ns = counts.longest_query_ns;
 	site->failed = counts.failed;
 	site->waits = counts.waits;
 	for (size_t i = 0; i < RECORD_HOLD_BUCKETS; i++)
@@ -179,6 +180,31 @@ START_TEST(a_lease_no_older_than_others_is_not_kept_too_long)
 {
 	counts.hold_us[25] = 100; /* 33 s: a limit of 165 s */
 	counts.longest_ns = 33 * SECOND;
+	add();
+	judge_it("exit 0");
+	ck_assert_ptr_null(finding("held-too-long"));
+}
+END_TEST
+
+/* Out for 80 s; a query of so many, and 5 s. */
+START_TEST(a_lease_has_the_time_of_the_longest_query_of_its_place)
+{
+	static const uint64_t longest[] = { 74 * SECOND, 76 * SECOND };
+
+	counts.hold_us[20] = 100;
+	counts.longest_ns = SECOND;
+	counts.longest_query_ns = longest[_i];
+	add();
+	judge_it("exit 0");
+	ck_assert_int_eq(finding("held-too-long") != NULL, !_i);
+}
+END_TEST
+
+START_TEST(that_may_be_one_of_a_lease_that_is_still_out)
+{
+	counts.hold_us[20] = 100;
+	counts.longest_ns = SECOND;
+	connection.longest_query_ns = 76 * SECOND;
 	add();
 	judge_it("exit 0");
 	ck_assert_ptr_null(finding("held-too-long"));
@@ -715,6 +741,10 @@ Suite *leases_judged_suite(void)
 		test,
 		a_lease_whose_process_ended_unseen_was_out_for_some_time_at_least);
 	tcase_add_test(test, a_lease_no_older_than_others_is_not_kept_too_long);
+	tcase_add_loop_test(
+		test, a_lease_has_the_time_of_the_longest_query_of_its_place, 0,
+		2);
+	tcase_add_test(test, that_may_be_one_of_a_lease_that_is_still_out);
 	tcase_add_test(test, what_came_back_late_was_kept_too_long);
 	tcase_add_loop_test(test, the_user_says_how_long_is_too_long, 0, 2);
 	tcase_add_test(test, what_leaked_is_not_kept_too_long);
