@@ -8,7 +8,8 @@
  *						group was sent it (fellow.h)
  *	what the terminal sends			the program has already
  *	Ctrl-Z					the program stops, and has put
- *the terminal in order; then we do
+ *						the terminal in order;
+ *						then we do
  *	SIGCONT					if the program is still stopped
  *						then, it is continued
  *
