@@ -5,7 +5,8 @@
 #
 #	tests/server.sh run tests/incidents.sh COMMAND [NAME]...
 #
-#	show	runs them, and shows each on a screen of its own
+#	show	runs them, and shows each on a screen of its own; what has no
+#		room there is counted
 #	check	runs them, and holds the reports to what they claim
 #	margins	judges what `check` has recorded again, each time with one
 #		threshold of the verdict three times further away, either way:
@@ -162,16 +163,49 @@ margins() {
 	return $failed
 }
 
-# For 80 columns.
+# A report in ROOM lines: where that is too few, who had all of the pool is left
+# out, and if need be the findings.  The answer stands above them.
+shorten() { # ROOM
+	awk -v RS= -v room="$1" -v where="${folder#"$ROOT/"}/run" '
+	function detail(text) {
+		if (text ~ /^pool [^\n]* ran dry at/)
+			return 2
+		return text ~ /^(connleak found|#|    )/
+	}
+	{
+		text[NR] = $0
+		details[NR] = detail($0)
+		lines[NR] = split($0, unused, "\n") + 1
+		total += lines[NR]
+	}
+	END {
+		for (most = 2; most && total + 2 > room; most--)
+			for (i = 1; i <= NR; i++)
+				if (details[i] == most) {
+					total -= lines[i]
+					left_out += lines[i]
+					text[i] = ""
+				}
+		for (i = 1; i <= NR; i++) {
+			if (i == NR && left_out)
+				printf "(%d lines more: connleak report %s)\n\n",
+					left_out, where
+			if (text[i] != "")
+				print text[i] (i == NR ? "" : "\n")
+		}
+	}' "$folder/report.txt"
+}
+
+# On a screen of 80 columns and 40 lines.
 show() {
+	local above
 	record
-	echo
-	sed -nE "/^ \* ($name -|On call:)/,/^ \*\$/ s/^ \* ?//p" "$source"
-	cat <<-SHELL
-		\$ connleak scan $name >$name.rules
-		\$ connleak run --hooks $name.rules $name
-	SHELL
-	cat "$folder/out" "$folder/report.txt"
+	above=$(sed -nE "/^ \* ($name -|On call:)/,/^ \*\$/ s/^ \* ?//p" "$source"
+		echo "\$ connleak scan $name >$name.rules"
+		echo "\$ connleak run --hooks $name.rules $name"
+		cat "$folder/out")
+	printf '\n%s\n' "$above"
+	shorten $((40 - $(wc -l <<<"$above")))
 }
 
 all_of() { # COMMAND NAME...
