@@ -4,19 +4,36 @@
 # Outages of pools: each sample is run once, and its report is held to what the
 # sample claims (tests/incidents.sh).  `make incidents-soak` does it ten times.
 
+unset CONNLEAK_FAIL_ON CONNLEAK_NO_SCAN
+
 check_incident() { # NAME
 	INCIDENTS=$PWD/incidents "$ROOT/tests/incidents.sh" check "$1"
 }
 
+# What `check_incident` has recorded.
+judge_again() { # NAME STATUS OPTION...
+	expect_status "$2" "$CONNLEAK" report --quiet "${@:3}" \
+		"incidents/$1/run"
+}
+
 test_incident_spike() { check_incident spike; }
 test_incident_analytics_at_peak() { check_incident analytics_at_peak; }
-test_incident_pool_too_small() { check_incident pool_too_small; }
+test_incident_pool_too_small() {
+	check_incident pool_too_small
+	judge_again pool_too_small 23 --fail-on +wait=50ms
+}
+
 test_incident_orm_after_refactoring() { check_incident orm_after_refactoring; }
 test_incident_reports() { check_incident reports; }
-test_incident_healthy() { check_incident healthy; }
+
+test_incident_healthy() {
+	check_incident healthy
+	judge_again healthy 0 --strict
+	judge_again healthy 0 --fail-on +util=80,wait=50ms
+}
 
 test_every_incident_is_shown() {
-	sed -nE 's/^test_incident_.* check_incident (\w+); }$/\1/p' \
+	sed -nE 's/.*\bcheck_incident ([a-z_]+)\b.*/\1/p' \
 		"$ROOT/tests/e2e/incidents.sh" | sort >tested
 	sed -nE 's/^all\+?=\((.*)\)$/\1/p' "$ROOT/tests/incidents.sh" |
 		tr ' ' '\n' | sort >shown
