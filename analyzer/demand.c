@@ -96,15 +96,44 @@ static void find_cap(struct demand *d)
 		d->longs += demand_is_long(d, &d->trace->leases[i]);
 }
 
+/* Whose leases others release: the threads that ask are not those that have. */
+static bool hands_on(const struct demand *d)
+{
+	const uint64_t *sums = d->trace->sums;
+
+	return (double)sums[POOL_BY_OTHERS] >
+	       d->thresholds->of[THRESHOLD_OTHERS] *
+		       (double)sums[POOL_RELEASES];
+}
+
 /* Who came once and never again (a thread for each request) takes no turns. */
 static void find_threads(struct demand *d)
 {
 	const struct trace *t = d->trace;
 
-	if (t->timed &&
+	if (t->timed && !hands_on(d) &&
 	    (double)t->sums[POOL_ATTEMPTS] >=
 		    d->thresholds->of[THRESHOLD_ASKED_AGAIN] * t->threads)
 		d->threads = t->threads;
+}
+
+/*
+ * A thread that leaks has more and more of them.  Of those it has come back
+ * from without any release, nothing is known but that; and a loop that takes
+ * two at one place looks the same, so this is only asked where there are leaks.
+ */
+static void find_each(struct demand *d)
+{
+	const struct trace *t = d->trace;
+	bool leaks = false;
+
+	for (size_t i = 0; i < t->lease_count; i++)
+		leaks |= t->leases[i].fate == TRACE_LEAKED;
+	d->each = leaks ? t->most_needed : t->most_by_thread;
+	if (d->each < 1)
+		d->each = 1;
+	d->most = t->timed && t->threads && !hands_on(d) ? t->threads * d->each
+							 : INFINITY;
 }
 
 /* What a world takes of the long leases, and what it leaves. */
@@ -175,11 +204,9 @@ static double open_load(const struct replay *r, size_t i,
 static double capped(const struct replay *r, const struct world *w, size_t i,
 		     double peak)
 {
-	const struct trace *t = r->trace;
-	const double each = t->most_by_thread > 1 ? t->most_by_thread : 1;
-	const double most = t->threads * each + w->left_apart.buckets[i].most;
+	const double most = r->demand->most + w->left_apart.buckets[i].most;
 
-	return t->timed && t->threads && peak > most ? most : peak;
+	return peak > most ? most : peak;
 }
 
 /* 0 where nothing can be said. */
@@ -274,6 +301,7 @@ static double peak_of(const struct replay *r, unsigned without)
 		here = r->touched[i] ? full_peak(r, &w, i)
 				     : t->buckets[i].most_demand -
 					       (double)w.taken.buckets[i].least;
+		here = capped(r, &w, i, here);
 		peak = here > peak ? here : peak;
 	}
 	return peak;
@@ -320,6 +348,7 @@ void demand_find(struct demand *d, struct arena *arena, const struct trace *t,
 	find_cap(d);
 	replay_prepare(&r, arena, d);
 	find_threads(d);
+	find_each(d);
 	demand_find_spike(d, &r);
 	d->peak[0] = d->seen;
 	for (unsigned world = 1; world < DEMAND_WORLDS; world++) {

@@ -43,6 +43,8 @@ struct demand {
 	uint64_t cap_ns;  /* what is longer is a long hold ... */
 	size_t longs;	  /* ... of which there are so many */
 	double threads;	  /* that take turns in asking; 0: they do not */
+	double each;	  /* at once, that a thread needs at most */
+	double most;	  /* that all of them need; or INFINITY */
 	double dry_share; /* of the time in which the pool was full */
 	uint64_t dry_ns;  /* when it was so first; UINT64_MAX: never */
 	struct demand_spike spike;

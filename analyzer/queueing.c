@@ -3,8 +3,9 @@
 
 #include <math.h>
 
-#define MANY 400.0 /* from here on e^-load is no number to begin with */
-#define MOST 1e4   /* no pool is for more than that */
+#define MANY	    400.0 /* from here on e^-load is no number to begin with */
+#define MOST	    1e4	  /* no pool is for more than that */
+#define HUGE_WEIGHT 1e100
 
 double queueing_peak(double load, double looks)
 {
@@ -46,6 +47,42 @@ unsigned queueing_size(double load, double waits)
 	if (!(load < MOST))
 		return 0;
 	while (size < most && wait_share(load, size) > waits)
+		size++;
+	return size;
+}
+
+/*
+ * P(wait) of a pool of `size` for `threads`, each out for `ratio` times as long
+ * as it thinks: who asks finds the others as if it was not there.  Of these k
+ * are out or wait with a weight that is ratio * (those left) / (those that end)
+ * times that of k - 1.
+ */
+static double wait_share_closed(double threads, double ratio, unsigned size)
+{
+	double weight = 1, all = 1, waits = size ? 0 : 1;
+
+	for (unsigned k = 1; k < threads; k++) {
+		weight *= ratio * (threads - k) / (k < size ? k : size);
+		all += weight;
+		waits += k >= size ? weight : 0;
+		if (all > HUGE_WEIGHT) { /* only their shares count */
+			weight /= HUGE_WEIGHT;
+			waits /= HUGE_WEIGHT;
+			all /= HUGE_WEIGHT;
+		}
+	}
+	return waits / all;
+}
+
+unsigned queueing_size_closed(double threads, double load, double waits)
+{
+	unsigned size = 1;
+
+	if (!(threads < MOST) || load >= threads)
+		return threads < MOST ? (unsigned)threads : 0;
+	while (size < threads &&
+	       wait_share_closed(threads, load / (threads - load), size) >
+		       waits)
 		size++;
 	return size;
 }

@@ -22,6 +22,12 @@ double queueing_peak(double load, double looks);
 unsigned queueing_size(double load, double waits);
 
 /*
+ * The same, if the load is that of so many threads that take turns
+ * (queueing_closed()): those that have one do not ask, so fewer wait.
+ */
+unsigned queueing_size_closed(double threads, double load, double waits);
+
+/*
  * The load that `threads` make which take turns in thinking for `think_s` and
  * holding one for `hold_s`, when none of them ever waits.
  */

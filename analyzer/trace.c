@@ -432,43 +432,6 @@ static void read_dry(const struct reading *r)
 	}
 }
 
-static int compare_tids(const void *a, const void *b)
-{
-	const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* How many of those that leaked one and the same thread had. */
-static uint32_t most_leaked_by_thread(const struct reading *r)
-{
-	const struct trace *t = r->t;
-	int32_t *tids = arena_array(r->arena, t->lease_count, sizeof(*tids));
-	size_t count = 0, first = 0, most = 0;
-
-	for (size_t i = 0; i < t->lease_count; i++)
-		if (t->leases[i].fate == TRACE_LEAKED)
-			tids[count++] = t->leases[i].tid;
-	if (count)
-		qsort(tids, count, sizeof(*tids), compare_tids);
-	for (size_t i = 0; i < count; i++) {
-		if (tids[i] != tids[first])
-			first = i;
-		if (most < i - first + 1)
-			most = i - first + 1;
-	}
-	return (uint32_t)most;
-}
-
-/* What a thread has leaked it needs no more when it takes the next one. */
-static void read_most_by_thread(const struct reading *r)
-{
-	const uint32_t leaked = most_leaked_by_thread(r);
-	const uint32_t most = r->pool.most_by_thread;
-
-	r->t->most_by_thread = most > leaked ? most - leaked : most > 0;
-}
-
 static void read_pool(const struct reading *r)
 {
 	const struct record_header *header = reader_header(r->reader);
@@ -487,6 +450,8 @@ static void read_pool(const struct reading *r)
 	t->peak_used = r->pool.peak_used;
 	t->peak_waiting = r->pool.peak_waiting;
 	t->peak_demand = r->pool.peak_demand;
+	t->most_by_thread = r->pool.most_by_thread;
+	t->most_needed = r->pool.most_needed;
 	t->most_asking = r->pool.most_asking;
 	t->threads = r->pool.threads;
 	t->waiting = r->pool.waiting;
@@ -511,7 +476,6 @@ bool trace_read(struct trace *t, struct arena *arena,
 	read_series(&r, now_ns);
 	add_now(&r);
 	read_leases(&r);
-	read_most_by_thread(&r);
 	read_sites(&r);
 	read_errors(&r);
 	read_dry(&r);

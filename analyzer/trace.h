@@ -94,7 +94,8 @@ struct trace {
 	struct trace_dry dry;
 	uint64_t sums[POOL_SUMS];
 	uint32_t peak_used, peak_waiting, peak_demand;
-	uint32_t most_by_thread; /* besides what it has leaked */
+	uint32_t most_by_thread;
+	uint32_t most_needed; /* by a thread, but for what it left behind */
 	uint32_t most_asking; /* leases at once whose threads asked for more */
 	uint32_t threads;     /* that ever asked; 0: not known */
 	uint32_t waiting;     /* now, or when the process ended */

@@ -120,10 +120,15 @@ static const char *say_high(const struct facts *f)
 		       : text;
 }
 
-/* What was seen of it: nobody may have noticed. */
+/* What was seen of it: hardly anybody may have noticed. */
 static const char *what_happened(const struct facts *f)
 {
-	if (f->trace->sums[POOL_WAITS] || f->trace->dry.kind || f->stuck)
+	const struct trace *t = f->trace;
+	const double few = f->thresholds->of[THRESHOLD_ERLANG_WAITS];
+
+	if (t->dry.kind || f->stuck ||
+	    (double)(t->sums[POOL_WAITS] + t->waiting) >
+		    few * (double)t->sums[POOL_ATTEMPTS])
 		return "ran dry";
 	return arena_printf(f->arena, "was full for %.0f %% of the time",
 			    100 * f->demand.dry_share);

@@ -43,9 +43,9 @@ struct cause {
 	enum cause_id id;
 	const char *text;   /* a sentence, or a few, without the full stop */
 	const char *advice; /* what to do, likewise; NULL: nothing */
-	bool alone;	  /* to remove it alone would have been enough */
-	double slots;	  /* that it explains */
-	double without;	  /* the peak of the demand without it; or NAN */
+	bool alone;	    /* to remove it alone would have been enough */
+	double slots;	    /* that it explains */
+	double without;	    /* the peak of the demand without it; or NAN */
 	struct report_number *numbers;
 	size_t number_count;
 };

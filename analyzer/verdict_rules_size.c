@@ -11,21 +11,20 @@
 /*
  * The size that would do:
  *
- *	the least for which Erlang's C says that at most 5 % wait, at the load
- *	of the busiest time; of threads that take turns no more than there are;
- *	where a thread needs several at once, no less than rule_nesting()
- *
- * and what is kept by design comes on top.
+ *	the least for which at most 5 % wait, at the load of the busiest time:
+ *	by Erlang's C, or, of threads that take turns, by the same formula for
+ *	so many; and what is kept by design on top
+ *	no less than rule_nesting(), where a thread needs several at once
  */
-static double advised(const struct facts *f)
+double rule_size_wanted(const struct facts *f)
 {
 	const double waits = rule_limit(f, THRESHOLD_ERLANG_WAITS);
 	const double least = rule_nesting(f);
-	double size = queueing_size(f->demand.load, waits);
+	const struct demand *d = &f->demand;
+	double size = queueing_size(d->load, waits);
 
-	if (f->demand.threads > 0 && f->trace->most_by_thread <= 1 &&
-	    size > f->demand.threads)
-		size = f->demand.threads;
+	if (d->threads > 0 && d->each <= 1)
+		size = queueing_size_closed(d->threads, d->load, waits);
 	size += f->kept;
 	return size > least ? size : least;
 }
@@ -41,9 +40,14 @@ static const char *say_size(const struct facts *f, double size, double peak)
 	if (size <= rule_nesting(f))
 		return arena_printf(f->arena,
 				    "give it %.0f slots: in a smaller one "
-				    "threads that need %u at once can block "
-				    "each other",
-				    size, f->trace->most_by_thread);
+				    "threads that need several at once can "
+				    "block each other",
+				    size);
+	if (rule_size_wanted(f) <= f->demand.capacity)
+		return arena_printf(f->arena,
+				    "give it %.0f slots: so many were wanted "
+				    "at once",
+				    size);
 	if (size >= peak)
 		return arena_printf(f->arena,
 				    "give it %.0f slots: then at most one "
@@ -92,7 +96,7 @@ static bool is_size_alone(const struct facts *f, double rest)
  * than there is.
  *
  *	D(-leaks, -holds, -spike) - M >= others * M
- *	size > M, see advised()
+ *	size > M, see rule_size_wanted()
  *
  * Pitfalls: what was *granted* never needs more than M; attempts do.  And in a
  * closed loop the attempts are slowed down by the pool itself (demand.c).
@@ -103,17 +107,29 @@ bool rule_size(const struct facts *f, struct cause *c)
 		f->demand.peak[DEMAND_WORLDS - 1] - (double)f->demand.capacity;
 
 	if (!f->dry || lacking < rule_difference(f) ||
-	    advised(f) <= f->demand.capacity)
+	    rule_size_wanted(f) <= f->demand.capacity)
 		return false;
 	return rule_size_anyway(f, c);
+}
+
+/* A moment at which somebody got nothing may be too short to be made out. */
+static double wanted(const struct facts *f)
+{
+	const double *peak = f->demand.peak;
+
+	return peak[DEMAND_WORLDS - 1] > f->demand.capacity
+		       ? peak[DEMAND_WORLDS - 1]
+		       : peak[0];
 }
 
 /* The same, where it is known to be so because nothing else is. */
 bool rule_size_anyway(const struct facts *f, struct cause *c)
 {
 	const struct demand *d = &f->demand;
-	const double rest = d->peak[DEMAND_WORLDS - 1];
-	const double size = advised(f);
+	const double rest = wanted(f);
+	const double size = rule_size_wanted(f) > d->capacity
+				    ? rule_size_wanted(f)
+				    : ceil(rest);
 
 	cause_begin(f, c,
 		    size > rule_allowed(f) ? CAUSE_OVERLOAD

@@ -51,20 +51,20 @@ void cause_begin(const struct facts *f, struct cause *c, enum cause_id id,
  * Where each of Tn threads needs up to Cm at once: with Tn * (Cm - 1) + 1 there
  * is always one that has all it needs.
  *
- * Pitfalls: a thread that leaks has more and more of them and needs one.  Where
- * each request has a thread of its own, those of all day are not there at once.
+ * Pitfalls: a thread that leaks has more than it needs (demand.c).  Where each
+ * request has a thread of its own, those of all day are not there at once.
  */
 double rule_nesting(const struct facts *f)
 {
 	const struct trace *t = f->trace;
-	const bool asked = f->stuck || t->dry.asking;
-	double most = t->most_by_thread, threads = t->threads;
+	const bool asked = !f->leaks && (f->stuck || t->dry.asking);
+	double most = f->demand.each, threads = t->threads;
 
 	if (asked && most < 2) /* nobody ever got the second */
 		most = 2;
 	if (!threads || (f->demand.threads <= 0 && threads > t->peak_demand))
 		threads = t->peak_demand;
-	return most > 1 && !f->leaks ? threads * (most - 1) + 1 : 0;
+	return most > 1 ? threads * (most - 1) + 1 : 0;
 }
 
 double rule_allowed(const struct facts *f)
@@ -161,10 +161,25 @@ const char *say_errors(const struct facts *f, uint32_t site)
 	return text ? arena_printf(f->arena, "%s%s", text, without) : "";
 }
 
+/* Short holds make up the rest, and for these there is room but for moments. */
+static bool would_do(const struct facts *f, double peak)
+{
+	const struct demand *d = &f->demand;
+
+	return peak - d->peak[DEMAND_WORLDS - 1] < rule_difference(f) &&
+	       rule_size_wanted(f) <= d->capacity;
+}
+
 const char *say_without(const struct facts *f, const char *what, double peak)
 {
 	const uint32_t capacity = f->demand.capacity;
 
+	if (peak > capacity && would_do(f, peak))
+		return arena_printf(f->arena,
+				    "; %s up to %.0f would have been wanted at "
+				    "once, for moments, and the %u there are "
+				    "would do",
+				    what, peak, capacity);
 	if (peak > capacity)
 		return arena_printf(f->arena,
 				    "; %s still %.0f would have been wanted at "

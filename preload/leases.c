@@ -427,9 +427,12 @@ static void count_wait(struct writer *record, struct pool *pool,
 static void acquired(struct writer *record, struct pool *pool, uint64_t handle,
 		     uint32_t site)
 {
+	uint32_t needed;
+
 	sites_leased(record, site, pool->number);
 	pools_acquired(record, pool);
-	nesting_asked(pool, own_tid(), site, true);
+	needed = nesting_asked(pool, own_tid(), site, true) + 1;
+	counter_raise32(&pool->stored->most_needed, needed);
 	if (!enter(record, pool, handle, site)) {
 		recording_lost(record, LOSS_HANDLE);
 		leases.unseen++;

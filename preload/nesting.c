@@ -34,9 +34,11 @@ void nesting_asks(struct pool *pool, int32_t tid)
 			let_ask(lease, true);
 }
 
-void nesting_asked(struct pool *pool, int32_t tid, uint32_t site, bool given)
+uint32_t nesting_asked(struct pool *pool, int32_t tid, uint32_t site,
+		       bool given)
 {
 	struct lease *lease = owners_any(tid);
+	uint32_t needed = 0;
 
 	for (unsigned i = 0; lease && i < LOOKED_AT; i++, lease = lease->next) {
 		const bool passed = lease->slot->site == site;
@@ -47,7 +49,9 @@ void nesting_asked(struct pool *pool, int32_t tid, uint32_t site, bool given)
 			set_flag(lease->slot, SLOT_PASSED, true);
 		if (passed || given)
 			let_ask(lease, false);
+		needed += !(lease->slot->flags & SLOT_PASSED);
 	}
+	return needed;
 }
 
 void nesting_leaves(struct lease *lease)

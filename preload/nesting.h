@@ -8,7 +8,8 @@
  * one moment are kept.
  *
  * A lease whose thread comes back to the place that acquired it was *passed*:
- * more likely left behind than held on purpose.  It does not ask.
+ * more likely left behind than held on purpose.  It does not ask, and is none
+ * of those that a thread needs at once (`most_needed`).
  *
  * Under recording_lock().
  */
@@ -19,9 +20,12 @@
 
 /* The thread, which has some of the pool, asks for one more ... */
 void nesting_asks(struct pool *pool, int32_t tid);
-/* ... at this site, as is known now, and is given one or not.  Comes before the
-   new lease is the thread's. */
-void nesting_asked(struct pool *pool, int32_t tid, uint32_t site, bool given);
+/*
+ * ... at this site, as is known now, and is given one or not.  Comes before the
+ * new lease is the thread's.  Returns how many it has that were not passed.
+ */
+uint32_t nesting_asked(struct pool *pool, int32_t tid, uint32_t site,
+		       bool given);
 
 /* The lease leaves its thread, which is content then. */
 void nesting_leaves(struct lease *lease);

@@ -451,6 +451,8 @@ struct record_pool {
 	_Atomic(uint64_t) changed_ns;  /* `used` is in the series up to here */
 	_Atomic(uint32_t) threads;     /* that ever asked it */
 	_Atomic(uint32_t) most_asking; /* leases at once that were SLOT_ASKS */
+	_Atomic(uint32_t) most_needed; /* as most_by_thread, but SLOT_PASSED */
+	uint32_t reserved;
 };
 
 /*
@@ -708,7 +710,7 @@ static_assert(sizeof(struct record_slot) == 144, "slot is on disk");
 static_assert(offsetof(struct record_slot, site) == 32, "no padding");
 static_assert(sizeof(struct record_site) == 288, "site is on disk");
 static_assert(sizeof(struct record_rule) == 32, "rule is on disk");
-static_assert(sizeof(struct record_pool) == 416, "pool is on disk");
+static_assert(sizeof(struct record_pool) == 424, "pool is on disk");
 static_assert(sizeof(struct record_bucket) == 40, "bucket is on disk");
 static_assert(sizeof(struct record_hold) == 48, "hold is on disk");
 static_assert(sizeof(struct record_error) == 16, "error is on disk");

@@ -49,8 +49,24 @@ START_TEST(a_pool_has_the_size_that_erlang_says)
 }
 END_TEST
 
+/* 8 threads, out for 2 and thinking for 5: 4 slots 0.115, 5 slots 0.024. */
+START_TEST(a_pool_for_threads_that_take_turns_may_be_smaller)
+{
+	const double load = queueing_closed(8, 2, 5);
+
+	ck_assert_uint_eq(queueing_size_closed(8, load, 0.12), 4);
+	ck_assert_uint_eq(queueing_size_closed(8, load, 0.05), 5);
+	ck_assert_uint_eq(queueing_size(load, 0.05), 6);
+	ck_assert_uint_eq(queueing_size_closed(8, 8, 0.05), 8);
+	ck_assert_uint_eq(queueing_size_closed(8, 0, 0.05), 1);
+	ck_near((double)queueing_size_closed(5000, 2500, 0.05), 2560, 60);
+}
+END_TEST
+
 START_TEST(nonsense_has_no_size)
 {
+	ck_assert_uint_eq(queueing_size_closed(NAN, 1, 0.05), 0);
+	ck_assert_uint_eq(queueing_size_closed(1e12, 1, 0.05), 0);
 	ck_assert_uint_eq(queueing_size(NAN, 0.05), 0);
 	ck_assert_uint_eq(queueing_size(1e12, 0.05), 0);
 }
@@ -346,6 +362,43 @@ START_TEST(a_capacity_that_was_passed_is_what_was_out)
 }
 END_TEST
 
+/* 3 threads had 6 of 8 at last; but for a moment none of these was a leak. */
+static void make_leaks_of_threads(void)
+{
+	made_trace(&t, &arena, 8, 1);
+	made_time(&t, 0, 1, 100, 6, 1);
+	made_site(&t, "web", 100, 20);
+	for (int i = 0; i < 6; i++)
+		made_lease(&t, 0, TRACE_LEAKED, 0.805, 1);
+	t.threads = 3;
+	t.most_by_thread = 5;
+	t.most_needed = 1;
+}
+
+START_TEST(a_world_without_leaks_has_no_more_than_its_threads_need)
+{
+	make_leaks_of_threads();
+	find();
+	ck_near(d.each, 1, 0);
+	ck_near(d.peak[WITHOUT_LEAKS], 3, 0);
+	t.most_needed = 2;
+	demand_find(&d, &arena, &t, &thresholds);
+	ck_near(d.peak[WITHOUT_LEAKS], 6, 0);
+}
+END_TEST
+
+/* One thread asks, and hands them to others. */
+START_TEST(leases_that_others_release_are_not_bound_by_them)
+{
+	make_leaks_of_threads();
+	t.threads = 1;
+	t.sums[POOL_BY_OTHERS] = t.sums[POOL_RELEASES] = 94;
+	find();
+	ck_near(d.threads, 0, 0);
+	ck_near(d.peak[WITHOUT_LEAKS], 7, 0);
+}
+END_TEST
+
 /* spike */
 
 /* A load of 2, and of 20 from 4 s to 5 s. */
@@ -426,6 +479,7 @@ Suite *demand_suite(void)
 	tcase_add_test(test, nonsense_has_no_size);
 	tcase_add_test(test, a_peak_is_what_chance_exceeds_once);
 	tcase_add_test(test, threads_that_do_not_think_all_hold_one);
+	tcase_add_test(test, a_pool_for_threads_that_take_turns_may_be_smaller);
 	tcase_add_test(test, portions_are_counted_at_their_least_and_most);
 	suite_add_tcase(suite, test);
 
@@ -451,6 +505,9 @@ Suite *demand_suite(void)
 		       the_attempts_of_threads_that_take_turns_are_slowed_down);
 	tcase_add_test(test, threads_that_come_once_take_no_turns);
 	tcase_add_test(test, no_more_than_the_threads_can_be_out);
+	tcase_add_test(test,
+		       a_world_without_leaks_has_no_more_than_its_threads_need);
+	tcase_add_test(test, leases_that_others_release_are_not_bound_by_them);
 	tcase_add_test(test, a_touch_of_the_ceiling_is_no_shortage);
 	suite_add_tcase(suite, test);
 

@@ -71,7 +71,7 @@ static struct reader *read_record(void)
 }
 
 /* Of the leases that are out: how many ask, and how many were passed. */
-static uint32_t asking, passed, most_asking;
+static uint32_t asking, passed, most_asking, most_needed;
 
 static void count(void)
 {
@@ -88,6 +88,7 @@ static void count(void)
 	}
 	ck_assert(reader_pool(reader, 1, &pool));
 	most_asking = pool.most_asking;
+	most_needed = pool.most_needed;
 	reader_free(reader);
 }
 
@@ -115,6 +116,7 @@ START_TEST(a_lease_asks_while_its_thread_asks_for_one_more)
 	ck_counts(1, 0, 1);
 	finish_try(&try, 1, 1);
 	ck_counts(0, 0, 1);
+	ck_assert_uint_eq(most_needed, 2);
 }
 END_TEST
 
@@ -169,6 +171,7 @@ START_TEST(of_a_thread_that_leaks_and_leaks_the_newest_are_looked_at)
 	for (int i = 0; i < 200; i++)
 		acquire(&the_pool, i, 0);
 	ck_counts(0, 199, 1);
+	ck_assert_uint_eq(most_needed, 1);
 }
 END_TEST
 

@@ -180,42 +180,6 @@ START_TEST(leases_have_the_fate_of_their_class)
 }
 END_TEST
 
-static void add_leaked(int32_t tid)
-{
-	struct record_slot slot = { .state = SLOT_ESTABLISHED,
-				    .kind = HANDLE_LEASE,
-				    .acquired_ns = 1010 * MS,
-				    .tid = tid,
-				    .partner = RECORD_NONE };
-
-	classes[make_slot(&made, &slot)] = CLASS_LOST;
-}
-
-/* 5 at most: 3 that it had leaked, and 2 that it needed at once. */
-START_TEST(what_a_thread_has_leaked_it_does_not_need)
-{
-	add_site();
-	add_leaked(7);
-	add_leaked(8);
-	add_leaked(7);
-	add_leaked(7);
-	pool.most_by_thread = 5;
-	ck_assert(read_at(0));
-	ck_assert_uint_eq(t.most_by_thread, 2);
-}
-END_TEST
-
-START_TEST(a_thread_that_leaks_needs_one)
-{
-	add_site();
-	add_leaked(7);
-	add_leaked(7);
-	pool.most_by_thread = 2;
-	ck_assert(read_at(0));
-	ck_assert_uint_eq(t.most_by_thread, 1);
-}
-END_TEST
-
 START_TEST(long_holds_are_leases_in_the_order_they_began)
 {
 	struct record_hold hold = { .acquired_ns = 1050 * MS,
@@ -458,8 +422,6 @@ Suite *trace_suite(void)
 	tcase_add_test(test, without_its_flag_what_was_not_kept_is_estimated);
 	tcase_add_loop_test(test, times_that_cannot_be_end_all_the_same, 0, 5);
 	tcase_add_test(test, leases_have_the_fate_of_their_class);
-	tcase_add_test(test, what_a_thread_has_leaked_it_does_not_need);
-	tcase_add_test(test, a_thread_that_leaks_needs_one);
 	tcase_add_test(test, long_holds_are_leases_in_the_order_they_began);
 	tcase_add_test(test, a_hold_is_split_if_the_record_says_how);
 	tcase_add_test(test,
