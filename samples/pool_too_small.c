@@ -10,7 +10,8 @@
  * and the program restarted every hour.  150 minutes.
  *
  * What it was: `max_connections = 3` in the settings, from the laptop on which
- * the shop was written.  Each comes back at once, and is taken at once.
+ * the shop was written.  Each comes back at once, and is taken at once.  With
+ * as many as connleak advises (`pool_too_small '' 20`) nobody waits.
  *
  * connleak says: status, 0
  * connleak says: pool-too-small, alone
@@ -25,23 +26,27 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MAX_CONNECTIONS = 3, WORKERS = 24, ROUNDS = 30 };
+enum { MAX_CONNECTIONS = 3, MOST_CONNECTIONS = 100 };
+enum { WORKERS = 24, CUSTOMERS = 30 };
 enum { QUERY_MS = 20, PAGE_MS = 20, PATIENCE_MS = 200 };
 
 static struct {
 	sem_t free;
 	pthread_mutex_t lock;
-	PGconn *idle[MAX_CONNECTIONS];
+	PGconn *idle[MOST_CONNECTIONS];
 	int idle_count;
 } conns = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* What came of one worker's customers. */
 struct day {
+	unsigned seed;
 	int served, busy;
 };
 
 static void conn_init(const char *conninfo, int max)
 {
+	if (max < 1 || max > MOST_CONNECTIONS)
+		exit(EXIT_FAILURE);
 	sem_init(&conns.free, 0, (unsigned)max);
 	while (conns.idle_count < max) {
 		PGconn *conn = PQconnectdb(conninfo);
@@ -115,11 +120,13 @@ static void show_shelf(struct day *day, const char *shelf)
 }
 
 /* A customer looks at the page for a while before the next request. */
-static void *work(void *day)
+static void *work(void *argument)
 {
-	for (int i = 0; i < ROUNDS; i++) {
+	struct day *day = argument;
+
+	for (int i = 0; i < CUSTOMERS; i++) {
+		rest_ms(PAGE_MS / 2 + rand_r(&day->seed) % PAGE_MS);
 		show_shelf(day, i % 2 ? "rye" : "wheat");
-		rest_ms(PAGE_MS);
 	}
 	return NULL;
 }
@@ -128,11 +135,14 @@ int main(int argc, char **argv)
 {
 	pthread_t workers[WORKERS];
 	struct day days[WORKERS] = { 0 }, all = { 0 };
+	const int max = argc > 2 ? atoi(argv[2]) : MAX_CONNECTIONS;
 
-	conn_init(argc > 1 ? argv[1] : "", MAX_CONNECTIONS);
-	for (int i = 0; i < WORKERS; i++)
+	conn_init(argc > 1 ? argv[1] : "", max);
+	for (int i = 0; i < WORKERS; i++) {
+		days[i].seed = (unsigned)i;
 		if (pthread_create(&workers[i], NULL, work, &days[i]))
 			return EXIT_FAILURE;
+	}
 	for (int i = 0; i < WORKERS; i++) {
 		pthread_join(workers[i], NULL);
 		all.served += days[i].served;

@@ -21,6 +21,17 @@ test_incident_analytics_at_peak() { check_incident analytics_at_peak; }
 test_incident_pool_too_small() {
 	check_incident pool_too_small
 	judge_again pool_too_small 23 --fail-on +wait=50ms
+	expect_as_many_as_advised_to_be_enough
+}
+
+expect_as_many_as_advised_to_be_enough() {
+	local size
+	size=$(jq '.verdict[0].numbers.advised' \
+		incidents/pool_too_small/report.json)
+	expect_status 0 leak_run --hooks incidents/pool_too_small/rules -- \
+		"$BUILD/samples/pool_too_small" "" "$size" >out
+	json report.json '.verdict[0] | [.cause, .numbers.capacity]' \
+		"[\"nothing\",$size]"
 }
 
 test_incident_orm_after_refactoring() { check_incident orm_after_refactoring; }
@@ -34,7 +45,7 @@ test_incident_healthy() {
 
 test_every_incident_is_shown() {
 	sed -nE 's/.*\bcheck_incident ([a-z_]+)\b.*/\1/p' \
-		"$ROOT/tests/e2e/incidents.sh" | sort >tested
+		"$ROOT/tests/e2e/incidents.sh" | sort -u >tested
 	sed -nE 's/^all\+?=\((.*)\)$/\1/p' "$ROOT/tests/incidents.sh" |
 		tr ' ' '\n' | sort >shown
 	diff tested shown
