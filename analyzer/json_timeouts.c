@@ -27,7 +27,7 @@ static json_t *endless(struct json_writer *w, const struct report_endless *e)
 	member_known(w, object, "pid", e->pid);
 	member_count(w, object, "waits", e->waits);
 	member_seconds(w, object, "longest_wait_s", e->longest_wait_s);
-	member_seconds(w, object, "hold_p99_s", e->hold_s);
+	member_seconds(w, object, "hold_p50_s", e->hold_s);
 	member_count(w, object, "waiting", e->waiting);
 	member_seconds(w, object, "waiting_since_s", e->still_s);
 	return object;

@@ -159,7 +159,7 @@ static void add_endless(struct report *r, const struct trace *t)
 		.pid = t->pid,
 		.waits = t->sums[POOL_WAITS],
 		.longest_wait_s = (double)t->longest_wait_ns / 1e9,
-		.hold_s = (double)trace_hold_ns(t, 0.99) / 1e9,
+		.hold_s = (double)trace_median_ns(t) / 1e9,
 		.waiting = t->waiting,
 		.still_s = (double)t->still_ns / 1e9,
 	};

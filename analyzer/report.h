@@ -179,7 +179,7 @@ struct report_endless {
 	const char *pool;
 	int pid;
 	uint64_t waits;
-	double longest_wait_s, hold_s; /* 99 of 100 leases are held so long */
+	double longest_wait_s, hold_s; /* half of the leases: no longer */
 	uint64_t waiting;	       /* still at the end, ... */
 	double still_s;		       /* ... for so long at least */
 };

@@ -9,8 +9,8 @@
  *	      only when 2 h 0 min have passed
  *	    to set in the connection string:
  *	        connect_timeout=10 keepalives_idle=60 tcp_user_timeout=30000
- *	    pool db_take: 31 waits, of up to 4.2 s where leases are held for up
- *	      to 20 ms, and nobody gave up: its acquire needs a deadline
+ *	    pool db_take: 31 waits, of up to 4.2 s where half of the leases are
+ *	      back after 20 ms, and nobody gave up: its acquire needs a deadline
  */
 #include "analyzer/text.h"
 
@@ -124,7 +124,8 @@ static void write_endless(const struct text *t, const struct report_endless *e)
 		where = arena_printf(t->arena, " in process %d", e->pid);
 	if (e->hold_s > 0)
 		holds = arena_printf(t->arena,
-				     " where leases are held for up to %s",
+				     " where half of the leases are back "
+				     "after %s",
 				     text_duration(t, e->hold_s));
 	write_line(t, INDENT,
 		   arena_printf(t->arena,

@@ -151,7 +151,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"connect_timeout_s keepalives_idle_s tcp_user_timeout_s");
 	ck_null("timeouts/servers/0/connect_timeout_s");
 	ck_keys("timeouts/endless_pools/0",
-		"pool pid waits longest_wait_s hold_p99_s waiting "
+		"pool pid waits longest_wait_s hold_p50_s waiting "
 		"waiting_since_s");
 	ck_keys("pools/0/wait_s", "total p95 max");
 	ck_keys("pools/0/failed_by", "nothing error exception");

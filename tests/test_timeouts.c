@@ -55,9 +55,17 @@ END_TEST
 
 START_TEST(a_wait_that_is_short_beside_the_holds_proves_nothing)
 {
-	site.hold_us[21] = 100; /* a second and more */
+	site.hold_us[21] = 2000; /* a second and more */
 	trace.longest_wait_ns = 3 * SECOND;
 	ck_assert(!endless_is(&trace, &thresholds));
+}
+END_TEST
+
+START_TEST(who_waits_behind_reports_has_no_deadline)
+{
+	site.hold_us[21] = 100; /* a second and more */
+	trace.longest_wait_ns = 3 * SECOND;
+	ck_assert(endless_is(&trace, &thresholds));
 }
 END_TEST
 
@@ -279,6 +287,7 @@ Suite *timeouts_suite(void)
 	tcase_add_test(pools, a_wait_that_is_short_to_people_proves_nothing);
 	tcase_add_test(pools,
 		       a_wait_that_is_short_beside_the_holds_proves_nothing);
+	tcase_add_test(pools, who_waits_behind_reports_has_no_deadline);
 	tcase_add_test(pools, who_waits_while_nothing_moves_waits_for_ever);
 	tcase_add_test(pools,
 		       a_pool_that_nobody_asks_any_more_is_not_waited_for);
