@@ -159,11 +159,63 @@ static bool is_above(double seconds, uint64_t ms)
 	return !isnan(seconds) && round(seconds * 1e9) > (double)ms * 1e6;
 }
 
+static const struct trace *trace_of(const struct verdicts *verdicts,
+				    const struct report_pool *pool)
+{
+	for (size_t i = 0; i < verdicts->count; i++) {
+		const struct trace *t = verdicts->list[i].trace;
+
+		if (t->pid == pool->pid && t->name &&
+		    !strcmp(t->name, pool->name))
+			return t;
+	}
+	return NULL;
+}
+
+/*
+ * How many still wait at the end, each for longer than that, where they are
+ * more than one acquire in twenty: what has no end is in no percentile.
+ */
+static uint32_t count_endless(const struct verdicts *verdicts,
+			      const struct report_pool *pool, uint64_t ms)
+{
+	const struct trace *t = trace_of(verdicts, pool);
+
+	return t && (uint64_t)t->waiting * 20 > pool->attempts &&
+			       is_above((double)t->still_ns / 1e9, ms)
+		       ? t->waiting
+		       : 0;
+}
+
+static void add_endless(struct report *r, const struct gate_limit *limit,
+			const struct verdicts *verdicts,
+			const struct report_pool *pool)
+{
+	const uint32_t count = count_endless(verdicts, pool, limit->value);
+
+	if (!count)
+		return;
+	add_finding(
+		r, limit, pool->name,
+		arena_printf(
+			&r->arena,
+			"%s: %u of %llu acquires had not ended, after %s at "
+			"least, when process %d did; the limit is %s",
+			pool->name, count, (unsigned long long)pool->attempts,
+			facts_time(&r->arena,
+				   (double)trace_of(verdicts, pool)->still_ns /
+					   1e9),
+			pool->pid, limit->text));
+}
+
 static void add_wait(struct report *r, const struct gate_limit *limit,
+		     const struct verdicts *verdicts,
 		     const struct report_pool *pool)
 {
-	if (!is_above(pool->wait_p95_s, limit->value))
+	if (!is_above(pool->wait_p95_s, limit->value)) {
+		add_endless(r, limit, verdicts, pool);
 		return;
+	}
 	add_finding(
 		r, limit, pool->name,
 		arena_printf(
@@ -194,13 +246,14 @@ static const char *usual_util(struct report *r, const struct verdicts *verdicts)
 	return NULL;
 }
 
-static const char *usual_wait(struct report *r)
+static const char *usual_wait(struct report *r, const struct verdicts *verdicts)
 {
 	static const uint64_t usual_ms[] = { 50, 10 };
 
 	for (size_t n = 0; n < sizeof(usual_ms) / sizeof(usual_ms[0]); n++)
 		for (size_t i = 0; i < r->pool_count; i++)
-			if (is_above(r->pools[i].wait_p95_s, usual_ms[n]))
+			if (is_above(r->pools[i].wait_p95_s, usual_ms[n]) ||
+			    count_endless(verdicts, &r->pools[i], usual_ms[n]))
 				return arena_printf(&r->arena, "wait=%dms",
 						    (int)usual_ms[n]);
 	return NULL;
@@ -208,7 +261,8 @@ static const char *usual_wait(struct report *r)
 
 static void find_usual(struct report *r, const struct verdicts *verdicts)
 {
-	const char *util = usual_util(r, verdicts), *wait = usual_wait(r);
+	const char *util = usual_util(r, verdicts);
+	const char *wait = usual_wait(r, verdicts);
 
 	r->would_gate = util && wait
 				? arena_printf(&r->arena, "%s,%s", util, wait)
@@ -228,6 +282,6 @@ void judge_limits(struct report *r, const struct evidence *e,
 	if (util)
 		add_utilisations(r, util, verdicts);
 	for (size_t i = 0; wait && i < r->pool_count; i++)
-		add_wait(r, wait, &r->pools[i]);
+		add_wait(r, wait, verdicts, &r->pools[i]);
 	find_usual(r, verdicts);
 }

@@ -236,6 +236,33 @@ START_TEST(a_pool_that_was_never_so_full_needs_no_series)
 }
 END_TEST
 
+/* Nothing has happened from 10 s on; its process ended at 12 s. */
+static void judge_waiting(uint32_t waiting)
+{
+	const struct record_mark mark = { .kind = MARK_EXIT,
+					  .when_ns = 12 * SECOND };
+
+	pool.waiting = waiting;
+	make_one(&made, RECORD_MARKS, &mark);
+	judge_pool("wait=50ms");
+}
+
+START_TEST(who_still_waits_at_the_end_passes_wait)
+{
+	judge_waiting(6);
+	ck_passed("take: 6 of 100 acquires had not ended, after 2.0 s at "
+		  "least, when process 7 did; the limit is wait=50ms");
+	ck_assert_str_eq(report.would_gate, "wait=50ms");
+}
+END_TEST
+
+START_TEST(five_in_a_hundred_who_still_wait_do_not)
+{
+	judge_waiting(5);
+	ck_kept();
+}
+END_TEST
+
 /* 65.5 ms is where the bucket of these six ends. */
 START_TEST(a_95th_percentile_above_it_passes_wait)
 {
@@ -371,6 +398,8 @@ Suite *limits_suite(void)
 	tcase_add_test(test, a_pool_that_nobody_asked_does_not);
 	test = about(suite, "all");
 	tcase_add_test(test, each_pool_and_limit_has_a_finding_of_its_own);
+	tcase_add_test(test, who_still_waits_at_the_end_passes_wait);
+	tcase_add_test(test, five_in_a_hundred_who_still_wait_do_not);
 	tcase_add_test(test, nothing_is_limited_unless_it_is_asked_for);
 	tcase_add_test(test, a_limit_that_would_gate_is_found_unasked);
 	tcase_add_test(test, a_limit_that_is_kept_is_not_advised);
