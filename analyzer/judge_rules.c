@@ -7,6 +7,7 @@
  */
 #include "analyzer/judge.h"
 #include "analyzer/naming.h"
+#include "analyzer/printable.h"
 
 #include <string.h>
 
@@ -105,7 +106,8 @@ static void add_record(struct outcomes *o, const struct reader *reader)
 
 static const char *unmatched(struct arena *arena, const struct told *rule)
 {
-	const char *program = rule->exe ? rule->exe : "PROGRAM";
+	const char *program =
+		rule->exe ? printable_word(arena, rule->exe) : "PROGRAM";
 
 	return arena_printf(
 		arena,

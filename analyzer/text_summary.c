@@ -194,6 +194,7 @@ static const char *in_pools(const struct text *t)
 static const char *by_design(const struct text *t)
 {
 	const struct report *report = t->report;
+	const uint64_t suppressed = report->suppressed;
 	uint64_t kept = 0;
 
 	for (size_t i = text_listed(report); i < report->finding_count; i++)
@@ -201,13 +202,15 @@ static const char *by_design(const struct text *t)
 			kept += report->findings[i].count;
 	if (!kept)
 		return NULL;
-	if (!report->suppressed)
+	if (!suppressed)
 		return arena_printf(t->arena, "%" PRIu64 " kept by design",
 				    kept);
+	if (suppressed == kept)
+		return arena_printf(t->arena, "%" PRIu64 " suppressed", kept);
 	return arena_printf(t->arena,
 			    "%" PRIu64 " kept by design, %" PRIu64
 			    " of them suppressed",
-			    kept, report->suppressed);
+			    kept, suppressed);
 }
 
 /* "2 notes (--json has them)": of those that are not told. */

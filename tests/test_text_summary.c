@@ -48,6 +48,8 @@ START_TEST(what_is_by_design_is_counted_and_not_listed)
 	made.report.suppressed = 2;
 	ck_assert(says("; 3 kept by design,\n  2 of them suppressed\n") ||
 		  says("\n  3 kept by design, 2 of them suppressed\n"));
+	made.report.suppressed = 3;
+	ck_assert(says("; 3 suppressed\n"));
 }
 END_TEST
 
