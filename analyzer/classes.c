@@ -24,7 +24,7 @@ static bool is_normal(const struct classes *c, const struct process *process)
  * The server works on its command, or has not been heard: libpq says "active"
  * until the last result is taken, so also of one that nobody goes on to read.
  */
-bool classes_is_busy(const struct record_slot *connection)
+bool classes_is_in_query(const struct record_slot *connection)
 {
 	const uint32_t goes_on = CONNECTION_ANSWERED | CONNECTION_COPIES;
 
@@ -37,7 +37,7 @@ bool classes_is_busy(const struct record_slot *connection)
 static bool is_left(const struct record_slot *slot,
 		    const struct class_site *site)
 {
-	return slot->used_ns && !classes_is_busy(slot) &&
+	return slot->used_ns && !classes_is_in_query(slot) &&
 	       slot->used_at < site->acquired;
 }
 
@@ -54,17 +54,45 @@ static bool is_of_trend(const struct classes *c, uint32_t number,
 
 /*
  * Where all holds take about as long, the oldest that is under way at the end
- * is easily the longest of all: a quarter more is none of these.  What a
- * process has not finished when it ended by itself is under way no more.
+ * is easily the longest of all: a quarter more is none of these.
  */
-bool classes_is_overdue(const struct classes *c, const struct record_slot *slot)
+static bool is_longer(const struct classes *c, uint64_t since_ns,
+		      uint64_t longest_ns)
+{
+	return since_ns < c->now_ns &&
+	       c->now_ns - since_ns > longest_ns + longest_ns / 4;
+}
+
+/*
+ * A call that runs a query will return.  One that was sent is waited for as
+ * long as a hold takes: whoever gave up on it has left it so.
+ */
+static bool is_busy(const struct classes *c, uint32_t number,
+		    const struct record_slot *slot)
+{
+	const uint64_t longest_ns = c->sites[slot->site].longest_ns;
+	struct record_slot connection = *slot;
+
+	if (slot->kind == HANDLE_LEASE &&
+	    !pools_partner(c->reader, number, slot, &connection))
+		return false;
+	return connection.calls ||
+	       (longest_ns && classes_is_in_query(&connection) &&
+		!is_longer(c, connection.turned_ns, longest_ns));
+}
+
+/*
+ * What a process has not finished when it ended by itself is under way no more.
+ */
+bool classes_is_overdue(const struct classes *c, uint32_t number,
+			const struct record_slot *slot)
 {
 	const uint64_t longest_ns = c->sites[slot->site].longest_ns;
 
-	if (!longest_ns || (slot->kind == HANDLE_CONNECTION && c->normal))
+	if (slot->kind == HANDLE_CONNECTION && c->normal)
 		return true;
-	return slot->acquired_ns < c->now_ns &&
-	       c->now_ns - slot->acquired_ns > longest_ns + longest_ns / 4;
+	return !is_busy(c, number, slot) &&
+	       (!longest_ns || is_longer(c, slot->acquired_ns, longest_ns));
 }
 
 static void count_slot(struct classes *c, uint32_t number,
@@ -77,7 +105,8 @@ static void count_slot(struct classes *c, uint32_t number,
 	site = &c->sites[slot->site];
 	site->pooled |=
 		slot->kind == HANDLE_CONNECTION && slot->flags & SLOT_POOLED;
-	if (!is_of_trend(c, number, slot) || !classes_is_overdue(c, slot))
+	if (!is_of_trend(c, number, slot) ||
+	    !classes_is_overdue(c, number, slot))
 		return;
 	site->out++;
 	site->left += slot->kind == HANDLE_LEASE
@@ -205,12 +234,13 @@ bool classes_grows(const struct class_site *site)
 	return site->out >= GROWING_OUT && site->left >= GROWING_LEFT;
 }
 
-static bool is_growing(const struct classes *c, const struct record_slot *slot)
+static bool is_growing(const struct classes *c, uint32_t number,
+		       const struct record_slot *slot)
 {
 	return slot->kind == HANDLE_CONNECTION && slot->site < c->site_count &&
 	       !c->sites[slot->site].pooled &&
 	       classes_grows(&c->sites[slot->site]) &&
-	       classes_is_overdue(c, slot);
+	       classes_is_overdue(c, number, slot);
 }
 
 /* Neither meant to be kept nor wrong for certain. */
@@ -238,7 +268,7 @@ enum class_id classes_of(const struct classes *c, uint32_t number,
 		return CLASS_BY_DESIGN;
 	if (is_complete(c) && scan.answer == ANSWER_LOST)
 		return CLASS_LOST;
-	if (one_place && is_growing(c, slot))
+	if (one_place && is_growing(c, number, slot))
 		return CLASS_GROWING;
 	return held_or_not(c, &scan);
 }

@@ -93,8 +93,11 @@ bool classes_is_meant_as_lease(const struct classes *c, uint32_t number,
 /* The thread that acquired it or used its connection last, and is gone. */
 bool classes_owner_ended(const struct classes *c,
 			 const struct record_slot *lease);
-/* In a query, whoever waits for its result and how. */
-bool classes_is_busy(const struct record_slot *connection);
+/*
+ * The server works on its command, whoever waits for the result and how; since
+ * `turned_ns`, if that is known.
+ */
+bool classes_is_in_query(const struct record_slot *connection);
 /* Whether a site leaves behind more and more. */
 bool classes_grows(const struct class_site *site);
 /*
@@ -102,7 +105,7 @@ bool classes_grows(const struct class_site *site);
  * ever: who connects for each request is always in the middle of some of them.
  * `slot` has a site that is known.
  */
-bool classes_is_overdue(const struct classes *c,
+bool classes_is_overdue(const struct classes *c, uint32_t number,
 			const struct record_slot *slot);
 
 /* What the search has said of it; false if nothing. */

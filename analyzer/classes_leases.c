@@ -50,7 +50,7 @@ bool classes_is_left(const struct classes *c, uint32_t number,
 		return false;
 	site = &c->sites[lease->site];
 	if (pools_partner(c->reader, number, lease, &connection)) {
-		if (classes_is_busy(&connection) ||
+		if (classes_is_in_query(&connection) ||
 		    (!connection.used_at && !site->longest_ns))
 			return false;
 		if (connection.used_at)
@@ -81,11 +81,12 @@ bool classes_owner_ended(const struct classes *c,
 	return lease->flags & SLOT_OWNER_ENDED || ended_process(c, owner);
 }
 
-static bool is_growing(const struct classes *c, const struct record_slot *lease)
+static bool is_growing(const struct classes *c, uint32_t number,
+		       const struct record_slot *lease)
 {
 	return lease->site < c->site_count &&
 	       classes_grows(&c->sites[lease->site]) &&
-	       classes_is_overdue(c, lease);
+	       classes_is_overdue(c, number, lease);
 }
 
 enum class_id classes_of_lease(const struct classes *c, uint32_t number,
@@ -95,7 +96,7 @@ enum class_id classes_of_lease(const struct classes *c, uint32_t number,
 		return CLASS_BY_DESIGN;
 	if (classes_owner_ended(c, lease))
 		return CLASS_LOST;
-	if (one_place && is_growing(c, lease))
+	if (one_place && is_growing(c, number, lease))
 		return CLASS_GROWING;
 	return c->normal ? CLASS_HELD : CLASS_UNDECIDED;
 }

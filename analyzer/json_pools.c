@@ -7,6 +7,7 @@ void member_use(struct json_writer *w, json_t *object,
 {
 	member_seconds(w, object, "idle_s", use->idle_s);
 	member_put(w, object, "in_query", json_boolean(use->in_query));
+	member_seconds(w, object, "query_s", use->query_s);
 	member_text(w, object, "transaction", use->transaction);
 	member_text(w, object, "last_error", use->sqlstate);
 }

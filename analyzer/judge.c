@@ -45,7 +45,7 @@ void judge_fill_handle(struct arena *arena, const struct pools *pools,
 	out->thread_died =
 		process && process->died_in && process->died_in == slot->tid;
 	out->acquired_at = header->started_ns + slot->acquired_ns;
-	out->age_s = out->use.idle_s = NAN;
+	out->age_s = out->use.idle_s = out->use.query_s = NAN;
 	if (process && process->ended_ns)
 		out->age_s = age_s(process->ended_ns, out->acquired_at);
 	out->pool = pools_name(pools, slot->pool);

@@ -32,6 +32,7 @@ static void fill_keeper(struct report *r, struct places *places,
 	judge_fill_doing(&out->use, keeper->doing);
 	out->use.in_query = keeper->calls != 0;
 	out->use.sqlstate = judge_sqlstate(&r->arena, keeper->error);
+	out->use.query_s = NAN;
 	out->use.idle_s = keeper->used_ns ? since(now, keeper->used_ns) : NAN;
 	if (out->use.idle_s > out->age_s)
 		out->use.idle_s = out->age_s;

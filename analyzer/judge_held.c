@@ -23,6 +23,15 @@ static bool is_too_long(const struct report_handle *handle, double limit)
 }
 
 /*
+ * Who waits for an answer is busy.  Where the program sends its queries and
+ * goes on, nobody may wait any more: for a while it is believed to.
+ */
+static bool is_busy(const struct report_use *use, double limit)
+{
+	return use->in_query || use->query_s <= limit;
+}
+
+/*
  * What leaked has its finding; what is meant needs none, nor does what a pool
  * keeps.
  */
@@ -36,6 +45,7 @@ static void add_out(struct places *places, struct place *place,
 
 		for (size_t i = 0; i < group->handle_count; i++)
 			if (!group->handles[i].pooled &&
+			    !is_busy(&group->handles[i].use, limit) &&
 			    is_too_long(&group->handles[i], limit))
 				places_add_long(places, place,
 						&group->handles[i]);
@@ -55,7 +65,7 @@ static void add_late(struct report *r, struct places *places,
 		.returned = true,
 		.acquired_at = header->started_ns + hold->acquired_ns,
 		.age_s = (double)hold->held_ns / 1e9,
-		.use = { .idle_s = NAN },
+		.use = { .idle_s = NAN, .query_s = NAN },
 	};
 
 	if (!is_too_long(&handle, limit_s(place, thresholds)))

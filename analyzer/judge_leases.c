@@ -52,6 +52,11 @@ const char *judge_sqlstate(struct arena *arena, uint32_t error)
 	return arena_strdup(arena, text);
 }
 
+static double since(uint64_t now, uint64_t then)
+{
+	return now > then ? (double)(now - then) / 1e9 : 0;
+}
+
 /*
  * Of a connection; `now` is since its record began, or 0.  What was before the
  * acquire is another's, or the same moment by a rougher clock.
@@ -65,9 +70,11 @@ static void fill_use(struct arena *arena, const struct record_slot *slot,
 	judge_fill_doing(use, slot->doing);
 	use->in_query = slot->calls != 0;
 	use->sqlstate = judge_sqlstate(arena, slot->error);
+	if (now && slot->turned_ns && classes_is_in_query(slot))
+		use->query_s = since(now, slot->turned_ns);
 	if (!slot->used_ns || !now)
 		return;
-	use->idle_s = now > last ? (double)(now - last) / 1e9 : 0;
+	use->idle_s = since(now, last);
 }
 
 /* Nothing that is gone has it. */

@@ -60,6 +60,8 @@ struct report_use {
 	const char *transaction; /* "idle", "active", "open", "failed" */
 	const char *sqlstate;	 /* of its last error */
 	double idle_s;		 /* since its last query call; NAN: none */
+	double query_s;		 /* since its query began; NAN: in none, or
+				    that is not known */
 };
 
 struct report_handle {
@@ -214,7 +216,7 @@ struct report_verdict {
 	const char *headline; /* of the first of its pool: the answer */
 	const char *cause, *text;
 	const char *advice; /* what to do; NULL: nothing */
-	bool alone; /* to remove it alone would have been enough */
+	bool alone;	    /* to remove it alone would have been enough */
 	const struct report_number *numbers;
 	size_t number_count;
 };

@@ -211,6 +211,49 @@ START_TEST(that_may_be_one_of_a_lease_that_is_still_out)
 }
 END_TEST
 
+/* Out for 80 s, against a limit of 5 s. */
+START_TEST(a_lease_in_a_query_is_not_kept_too_long)
+{
+	counts.hold_us[20] = 100;
+	counts.longest_ns = SECOND;
+	connection.calls = 1;
+	connection.turned_ns = 40 * SECOND;
+	add();
+	judge_it("exit 0");
+	ck_assert_ptr_null(finding("held-too-long"));
+	ck_assert(handle()->use.in_query);
+	ck_assert_double_eq_tol(handle()->use.query_s, 60, 0.001);
+}
+END_TEST
+
+/* Since 4 or 6 s before the end. */
+START_TEST(one_that_has_sent_a_query_is_believed_to_wait_for_a_while)
+{
+	counts.hold_us[20] = 100;
+	counts.longest_ns = SECOND;
+	connection.doing = TRANSACTION_ACTIVE;
+	connection.turned_ns = (_i ? 94 : 96) * SECOND;
+	add();
+	judge_it("exit 0");
+	ck_assert_int_eq(finding("held-too-long") != NULL, _i);
+}
+END_TEST
+
+START_TEST(one_that_read_of_an_error_and_no_further_waits_for_nothing)
+{
+	counts.hold_us[20] = 100;
+	counts.longest_ns = SECOND;
+	connection.doing = TRANSACTION_ACTIVE | CONNECTION_ANSWERED;
+	connection.turned_ns = 98 * SECOND;
+	connection.error_ns = 99 * SECOND;
+	connection.error = record_sqlstate("40001");
+	add();
+	judge_it("exit 0");
+	ck_assert_ptr_nonnull(finding("held-too-long"));
+	ck_assert(isnan(handle()->use.query_s));
+}
+END_TEST
+
 START_TEST(what_came_back_late_was_kept_too_long)
 {
 	struct record_hold hold = { .acquired_ns = 20 * SECOND,
@@ -469,6 +512,32 @@ START_TEST(leases_whose_thread_waits_for_one_more_are_not_growing)
 }
 END_TEST
 
+/* Three are left; the fourth is asked for as long as holds take, or longer. */
+START_TEST(one_that_is_in_a_query_is_not_growing_beside_others_that_are)
+{
+	static const struct {
+		uint32_t calls, doing;
+		uint64_t turned_s;
+		uint64_t growing;
+	} ways[] = {
+		{ 1, TRANSACTION_IDLE, 40, 3 },
+		{ 0, TRANSACTION_ACTIVE, 99, 3 },
+		{ 0, TRANSACTION_ACTIVE, 97, 4 },
+	};
+
+	counts.longest_ns = 2 * SECOND;
+	add_three();
+	connection.calls = ways[_i].calls;
+	connection.doing = ways[_i].doing;
+	connection.turned_ns = ways[_i].turned_s * SECOND;
+	add();
+	counts.acquired = 4;
+	judge_it("exit 0");
+	ck_assert_str_eq(report.findings[0].class, "growing");
+	ck_assert_uint_eq(report.findings[0].count, ways[_i].growing);
+}
+END_TEST
+
 START_TEST(leases_used_since_the_last_acquire_are_not_growing)
 {
 	connection.used_at = 3;
@@ -698,6 +767,10 @@ Suite *leases_judged_suite(void)
 		test,
 		leases_whose_connection_is_unknown_count_as_used_when_acquired);
 	tcase_add_test(test, leases_that_are_in_a_query_are_not_growing);
+	tcase_add_loop_test(
+		test,
+		one_that_is_in_a_query_is_not_growing_beside_others_that_are, 0,
+		3);
 	tcase_add_test(test,
 		       leases_whose_thread_waits_for_one_more_are_not_growing);
 	tcase_add_test(test,
@@ -745,6 +818,13 @@ Suite *leases_judged_suite(void)
 		test, a_lease_has_the_time_of_the_longest_query_of_its_place, 0,
 		2);
 	tcase_add_test(test, that_may_be_one_of_a_lease_that_is_still_out);
+	tcase_add_test(test, a_lease_in_a_query_is_not_kept_too_long);
+	tcase_add_loop_test(
+		test, one_that_has_sent_a_query_is_believed_to_wait_for_a_while,
+		0, 2);
+	tcase_add_test(
+		test,
+		one_that_read_of_an_error_and_no_further_waits_for_nothing);
 	tcase_add_test(test, what_came_back_late_was_kept_too_long);
 	tcase_add_loop_test(test, the_user_says_how_long_is_too_long, 0, 2);
 	tcase_add_test(test, what_leaked_is_not_kept_too_long);

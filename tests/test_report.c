@@ -128,7 +128,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 	ck_keys("findings/0/handles/0",
 		"pid tid backend_pid host port dbname user pool held_by "
 		"acquired_at age_s returned thread_died "
-		"idle_s in_query transaction last_error");
+		"idle_s in_query query_s transaction last_error");
 	ck_keys("sites/0", "site stack acquired released open hold_s kind");
 	ck_keys("sites/1", "site stack acquired released open hold_s kind "
 			   "waits wait_s failures");
@@ -140,7 +140,8 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"pool pid tid at reason capacity used waiting function site "
 		"stack keepers");
 	ck_keys("exhaustions/0/keepers/0",
-		"site stack tid backend_pid age_s idle_s in_query transaction "
+		"site stack tid backend_pid age_s idle_s in_query query_s "
+		"transaction "
 		"last_error");
 	ck_keys("timeouts", "tcp_connections missing advice servers "
 			    "endless_pools");
