@@ -21,6 +21,7 @@ static int judge_paths(const struct options *o, const struct gate *gate,
 			goto release;
 	if (evidence_settle(&evidence, ret_error))
 		goto release;
+	command_ask(&report, o, &evidence);
 	judge(&report, &evidence, gate, NULL);
 	if (report.status != REPORT_CLEAN)
 		report.kept = judging->kept;
@@ -47,7 +48,8 @@ int judge_records(int argc, char **argv, const struct judging *judging,
 		options_help(COMMAND_REPORT, stdout);
 		return 0;
 	}
-	if (command_gate(&gate, &o, arena, ret_error))
+	if (command_ask_check(&o, ret_error) ||
+	    command_gate(&gate, &o, arena, ret_error))
 		return STATUS_FAILED;
 	return judge_paths(&o, &gate, judging, arena, ret_error);
 }

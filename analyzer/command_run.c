@@ -92,6 +92,8 @@ static int parse(struct run *run, int argc, char **argv, struct arena *arena,
 	if (!err)
 		err = check_signal(o, arena, ret_error);
 	if (!err)
+		err = command_ask_check(o, ret_error);
+	if (!err)
 		err = output_check(o, arena, ret_error);
 	if (!err)
 		err = pool_rules_read(&run->rules, o, start_find_shim(arena),
@@ -185,6 +187,7 @@ static int judge_run(struct run *run, struct arena *arena,
 	if (!run->could_not &&
 	    evidence_add(&evidence, run->folder.path, &unread))
 		run->could_not = unread;
+	command_ask(&report, &run->options, &evidence);
 	judge(&report, &evidence, &run->gate, run->could_not);
 	keep = run->folder.path && is_worth_keeping(run, &report);
 	if (!run->could_not && (keep || run->folder.named))

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include "analyzer/arena.h"
+#include "analyzer/evidence.h"
 #include "analyzer/gate.h"
 #include "analyzer/options.h"
 #include "analyzer/report.h"
@@ -48,6 +49,16 @@ int judge_records(int argc, char **argv, const struct judging *judging,
 int command_gate(struct gate *gate, const struct options *options,
 		 struct arena *arena, const char **ret_error)
 	__attribute__((warn_unused_result));
+
+/*
+ * command_ask.c: the server of --ask-server, if there is one.  First whether
+ * libpq would take it: 0, or -EINVAL and what is wrong; then, when the program
+ * has ended, what it answers goes into the report.
+ */
+int command_ask_check(const struct options *options, const char **ret_error)
+	__attribute__((warn_unused_result));
+void command_ask(struct report *report, const struct options *options,
+		 const struct evidence *evidence);
 
 /*
  * output.c: whether all files of reports can be written, before hours are

@@ -43,6 +43,47 @@ static json_t *missing(struct json_writer *w, const struct report_timeouts *t)
 	return object;
 }
 
+static json_t *limits(struct json_writer *w, const struct report_limits *l)
+{
+	json_t *object = json_object();
+
+	member_text(w, object, "user", l->user);
+	member_text(w, object, "dbname", l->dbname);
+	for (int i = 0; i < SERVER_LIMITS; i++)
+		member_seconds(
+			w, object,
+			arena_printf(&w->arena, "%s_s", report_limit_name(i)),
+			l->seconds[i]);
+	return object;
+}
+
+static json_t *asked(struct json_writer *w, const struct report_asked *a)
+{
+	json_t *object, *all;
+
+	if (!a->wanted)
+		return json_null();
+	object = json_object();
+	all = json_array();
+	for (size_t i = 0; !a->why_not && i < a->limit_count; i++)
+		member_append(w, all, limits(w, &a->limits[i]));
+	member_text(w, object, "why_not", a->why_not);
+	member_text(w, object, "host", a->host);
+	member_text(w, object, "port", a->port);
+	member_text(w, object, "dbname", a->dbname);
+	member_text(w, object, "user", a->user);
+	member_known(w, object, "server_version", a->version);
+	member_known(w, object, "max_connections", (int)a->max_connections);
+	member_put(w, object, "reserved_connections",
+		   a->max_connections ? json_integer((json_int_t)a->reserved)
+				      : json_null());
+	member_put(w, object, "connections",
+		   a->max_connections ? json_integer((json_int_t)a->connections)
+				      : json_null());
+	member_put(w, object, "limits", all);
+	return object;
+}
+
 json_t *member_timeouts(struct json_writer *w, const struct report *report)
 {
 	const struct report_timeouts *t = &report->timeouts;
@@ -58,5 +99,6 @@ json_t *member_timeouts(struct json_writer *w, const struct report *report)
 	member_text(w, object, "advice", t->advice);
 	member_put(w, object, "servers", servers);
 	member_put(w, object, "endless_pools", pools);
+	member_put(w, object, "asked", asked(w, &t->asked));
 	return object;
 }

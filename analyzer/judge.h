@@ -20,7 +20,8 @@
 #include "analyzer/unwatched.h"
 
 /*
- * Fills `report`, whose arena must be ready; what the evidence is made of must
+ * Fills `report`, whose arena must be ready, and in which may be what a server
+ * has answered (ask_server.h); what the evidence is made of must
  * live as long.  `could_not` is why nothing could be kept at all, or NULL.
  */
 void judge(struct report *report, const struct evidence *evidence,

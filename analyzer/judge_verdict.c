@@ -120,6 +120,8 @@ static uint32_t processes_with(const struct verdicts *v, const char *function)
 
 static void find_all(struct verdicts *v, struct report *r)
 {
+	const struct report_asked *asked = &r->timeouts.asked;
+
 	for (size_t i = 0; i < v->pool_count; i++)
 		v->pools[i].together = count_at(v, &v->pools[i]);
 	v->list = arena_array(&r->arena, v->pool_count, sizeof(*v->list));
@@ -127,6 +129,8 @@ static void find_all(struct verdicts *v, struct report *r)
 		struct trace *t = v->pools[i].trace;
 
 		t->processes = processes_with(v, v->pools[i].function);
+		t->server_max = (uint32_t)asked->max_connections;
+		t->server_reserved = (uint32_t)asked->reserved;
 		verdict_find(&v->list[v->count++], &r->arena, t,
 			     &v->thresholds);
 	}

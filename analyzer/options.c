@@ -104,6 +104,15 @@ static const char *next_value(struct parser *p)
 	return p->argv[p->next++];
 }
 
+/* Everybody may read our arguments, and those of what we start. */
+static const char *take_secret(struct parser *p, const char *value)
+{
+	const char *kept = arena_strdup(p->arena, value);
+
+	memset((char *)(uintptr_t)value, '*', strlen(value));
+	return kept;
+}
+
 /* `value` is what stood in the same argument, or NULL. */
 static int read_option(struct parser *p, enum setting_id id, const char *name,
 		       const char *value)
@@ -117,6 +126,8 @@ static int read_option(struct parser *p, enum setting_id id, const char *name,
 	if (!value || (!*value && settings[id].kind != VALUE_SWITCH))
 		return FAIL(p, "%s needs a value: %s %s", name, name,
 			    settings[id].argument);
+	if (settings[id].kind == VALUE_CONNINFO)
+		value = take_secret(p, value);
 	return set_value(p, id, name, value);
 }
 

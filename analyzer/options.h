@@ -59,10 +59,12 @@ struct options {
 /*
  * argv[0] is the command's own name and not looked at.  `run` and `doctor` take
  * what follows their first operand as operands too: they are the program's; for
- * `report` and `scan` options and operands may be mixed.  `--` ends the options.
+ * `report` and `scan` options and operands may be mixed.  `--` ends the
+ * options.
  *
  * Returns 0, or -EINVAL with one line in *ret_error that says what to do.
- * Texts point into argv, the environment or the arena.
+ * Texts point into argv, the environment or the arena; what may have a password
+ * in it is blotted out in argv.
  */
 int options_parse(struct options *o, enum command command, int argc,
 		  char **argv, struct arena *arena, const char **ret_error)

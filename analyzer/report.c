@@ -23,3 +23,14 @@ const char *report_status_name(enum report_status status)
 
 	return names[status];
 }
+
+const char *report_limit_name(int limit)
+{
+	static const char *const names[SERVER_LIMITS] = {
+#define LIMIT(id, name) [SERVER_LIMIT_##id] = name,
+		SERVER_LIMIT_NAMES(LIMIT)
+#undef LIMIT
+	};
+
+	return names[limit];
+}

@@ -186,6 +186,36 @@ struct report_endless {
 	double still_s;		       /* ... for so long at least */
 };
 
+#define SERVER_LIMIT_NAMES(ROW)                                         \
+	ROW(STATEMENT, "statement_timeout")                             \
+	ROW(LOCK, "lock_timeout")                                       \
+	ROW(IDLE_IN_TRANSACTION, "idle_in_transaction_session_timeout") \
+	ROW(IDLE_SESSION, "idle_session_timeout")
+
+enum report_limit {
+#define LIMIT(id, name) SERVER_LIMIT_##id,
+	SERVER_LIMIT_NAMES(LIMIT)
+#undef LIMIT
+		SERVER_LIMITS
+};
+
+/* What the server bounds for one who comes as this. */
+struct report_limits {
+	const char *user, *dbname;     /* both NULL: for all */
+	double seconds[SERVER_LIMITS]; /* 0: none; NAN: not known */
+};
+
+/* What --ask-server came to. */
+struct report_asked {
+	bool wanted;
+	const char *why_not; /* it was not asked; NULL: it has answered */
+	const char *host, *port, *dbname, *user; /* as which it was asked */
+	int version;				 /* 150020 is 15.20 */
+	uint64_t max_connections, reserved, connections;
+	struct report_limits *limits;
+	size_t limit_count;
+};
+
 struct report_timeouts {
 	struct report_server *servers; /* with most connections first */
 	size_t server_count;
@@ -195,6 +225,7 @@ struct report_timeouts {
 	const char *advice; /* what a connection string lacks; or NULL */
 	struct report_endless *endless;
 	size_t endless_count;
+	struct report_asked asked;
 };
 
 struct report_totals {
@@ -255,6 +286,7 @@ struct report {
 
 const char *report_reason_name(enum report_reason reason);
 const char *report_status_name(enum report_status status);
+const char *report_limit_name(int limit);
 
 /*
  * A format: writes `report` to `out`.  `colour` asks for colours where the

@@ -51,6 +51,7 @@ static _Noreturn void become_program(char **program,
 {
 	int err = ENOMEM;
 
+	unsetenv("CONNLEAK_ASK_SERVER"); /* the user's, not the program's */
 	if (!e || environment_set(e)) {
 		relay_give_back();
 		execvp(program[0], program);

@@ -11,10 +11,13 @@
  *	        connect_timeout=10 keepalives_idle=60 tcp_user_timeout=30000
  *	    pool db_take: 31 waits, of up to 4.2 s where half of the leases are
  *	      back after 20 ms, and nobody gave up: its acquire needs a deadline
+ *	    server db1:5432: 100 connections, 3 of them reserved, 12 open now
+ *	    role app in database orders: statement_timeout none, ...
  */
 #include "analyzer/text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include "analyzer/columns.h"
 #include "analyzer/kinds.h"
@@ -135,12 +138,102 @@ static void write_endless(const struct text *t, const struct report_endless *e)
 				holds));
 }
 
+static const char *server_of(const struct text *t, const struct report_asked *a)
+{
+	const char *host = text_safe(t, a->host, "?");
+
+	return a->port ? arena_printf(t->arena, "%s:%s", host,
+				      text_safe(t, a->port, "?"))
+		       : host;
+}
+
+static void write_allowed(const struct text *t, const struct report_asked *a)
+{
+	write_line(t, INDENT,
+		   arena_printf(t->arena,
+				"server %s: %" PRIu64 " connections, %" PRIu64
+				" of them reserved, %" PRIu64 " open now",
+				server_of(t, a), a->max_connections,
+				a->reserved, a->connections));
+}
+
+static const char *say_limit(const struct text *t, double seconds)
+{
+	if (isnan(seconds))
+		return "not known";
+	return seconds > 0 ? text_duration(t, seconds) : "none";
+}
+
+/* That sessions may be idle for ever is what pools live on. */
+static const char *say_limits(const struct text *t,
+			      const struct report_limits *limits)
+{
+	const char *words = NULL;
+
+	for (int i = 0; i < SERVER_LIMITS; i++) {
+		if (i == SERVER_LIMIT_IDLE_SESSION && !(limits->seconds[i] > 0))
+			continue;
+		words = arena_printf(t->arena, "%s%s%s %s", words ? words : "",
+				     words ? ", " : "", report_limit_name(i),
+				     say_limit(t, limits->seconds[i]));
+	}
+	return words;
+}
+
+static void write_limits(const struct text *t,
+			 const struct report_limits *limits)
+{
+	const char *who = "all roles";
+
+	if (limits->user)
+		who = arena_printf(t->arena, "role %s",
+				   text_safe(t, limits->user, "?"));
+	if (limits->dbname)
+		who = arena_printf(t->arena, "%s in database %s", who,
+				   text_safe(t, limits->dbname, "?"));
+	write_line(
+		t, INDENT,
+		arena_printf(t->arena, "%s: %s", who, say_limits(t, limits)));
+}
+
+static bool lacks_limit(const struct report_asked *a, int limit)
+{
+	for (size_t i = 0; i < a->limit_count; i++)
+		if (a->limits[i].seconds[limit] <= 0)
+			return true;
+	return false;
+}
+
+static void write_asked(const struct text *t)
+{
+	const struct report_asked *a = &t->report->timeouts.asked;
+
+	if (!a->wanted)
+		return;
+	if (a->why_not) {
+		write_line(t, INDENT,
+			   arena_printf(t->arena,
+					"the server was not asked: %s",
+					a->why_not));
+		return;
+	}
+	write_allowed(t, a);
+	for (size_t i = 0; i < a->limit_count; i++)
+		write_limits(t, &a->limits[i]);
+	if (lacks_limit(a, SERVER_LIMIT_STATEMENT) ||
+	    lacks_limit(a, SERVER_LIMIT_IDLE_IN_TRANSACTION))
+		write_line(t, INDENT,
+			   "what the program may set for itself is not seen; "
+			   "to set one for a role: ALTER ROLE ... SET "
+			   "statement_timeout = '30s'");
+}
+
 /* Where all is well, most have not asked for advice. */
 static bool is_told(const struct report *report)
 {
 	const struct report_timeouts *to = &report->timeouts;
 
-	if (to->endless_count)
+	if (to->endless_count || to->asked.wanted)
 		return true;
 	if (!to->advice)
 		return false;
@@ -173,5 +266,6 @@ void text_timeouts(const struct text *t)
 		write_endless(t, &to->endless[i]);
 	if (to->endless_count > TEXT_LIST_MAX)
 		write_line(t, INDENT, "and more pools (--json has them)");
+	write_asked(t);
 	fputc('\n', t->out);
 }

@@ -78,7 +78,8 @@ struct trace {
 	bool timed;	     /* waiting_ns, most_demand and threads are known */
 	uint32_t capacity;   /* as the program set it; 0: not known */
 	uint32_t server_max; /* max_connections of the server; 0: not known */
-	uint32_t processes;  /* that have such a pool; at least 1 */
+	uint32_t server_reserved; /* of these, for superusers */
+	uint32_t processes;	  /* that have such a pool; at least 1 */
 	uint64_t bucket_ns, end_ns;
 	bool cut; /* the process went on, nobody knows how long: end_ns is when
 		     something was last done with the pool */

@@ -102,6 +102,7 @@ static const struct {
 } kinds[] = {
 	[VALUE_SWITCH] = { parse_switch, "no value, 0 or 1" },
 	[VALUE_PATH] = { parse_text, "a path" },
+	[VALUE_CONNINFO] = { parse_text, "a connection string" },
 	[VALUE_LIST] = { parse_text, "words divided by commas" },
 	[VALUE_RULES] = { parse_text, "a pool rule" },
 	[VALUE_NUMBER] = { parse_number, "a number from 0 to 255" },

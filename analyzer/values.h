@@ -15,6 +15,7 @@
 enum value_kind {
 	VALUE_SWITCH, /* 0 or 1 */
 	VALUE_PATH,
+	VALUE_CONNINFO,
 	VALUE_LIST,
 	VALUE_RULES,	/* record/rules.h says what is one */
 	VALUE_NUMBER,	/* 0 to 255 */
@@ -23,7 +24,8 @@ enum value_kind {
 	VALUE_SIGNAL,	/* its number; record/signals.h says which may ask */
 };
 
-/* False if `text` is no such value; a path and a list may not be empty. */
+/* False if `text` is no such value; a path, a list and a string may not be
+ * empty. */
 bool value_parse(enum value_kind kind, const char *text, uint64_t *ret_number);
 
 /* "a number from 0 to 255", for messages. */

@@ -71,7 +71,7 @@ double rule_allowed(const struct facts *f)
 {
 	const struct trace *t = f->trace;
 	const double all = t->server_max;
-	const double reserved = rule_limit(f, THRESHOLD_RESERVED);
+	const double reserved = t->server_reserved;
 
 	if (!t->server_max)
 		return NAN;
@@ -197,7 +197,8 @@ const char *say_allowed(const struct facts *f, double wanted)
 	const double allowed = rule_allowed(f);
 
 	if (isnan(allowed))
-		return "; how many the server allows is not known";
+		return "; how many the server allows is not known "
+		       "(--ask-server asks it)";
 	return arena_printf(
 		f->arena,
 		"%s the server allows %.0f (max_connections %u, %u process%s)",

@@ -38,6 +38,7 @@
 	ROW(verdict)       \
 	ROW(limits)        \
 	ROW(timeouts)      \
+	ROW(ask_server)    \
 	ROW(incidents)     \
 	ROW(suppress)      \
 	ROW(holders)       \

@@ -94,11 +94,15 @@ START_TEST(every_promised_key_is_there_in_its_order)
 	};
 	struct report_pool pool = { .name = "take" };
 	struct report_server server = { .connect_timeout_s = NAN };
+	struct report_limits limits = { .user = "app" };
 	struct report_endless endless = { .pool = "take" };
 	struct report_keeper keeper = { .stack = made.findings[0].stack };
 	struct report_exhaustion dry = { .keepers = &keeper,
 					 .keeper_count = 1 };
 
+	made.report.timeouts.asked = (struct report_asked){ .wanted = true,
+							    .limits = &limits,
+							    .limit_count = 1 };
 	made.report.timeouts.servers = &server;
 	made.report.timeouts.endless = &endless;
 	made.report.timeouts.server_count = 1;
@@ -144,7 +148,14 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"transaction "
 		"last_error");
 	ck_keys("timeouts", "tcp_connections missing advice servers "
-			    "endless_pools");
+			    "endless_pools asked");
+	ck_keys("timeouts/asked",
+		"why_not host port dbname user server_version max_connections "
+		"reserved_connections connections limits");
+	ck_keys("timeouts/asked/limits/0",
+		"user dbname statement_timeout_s lock_timeout_s "
+		"idle_in_transaction_session_timeout_s "
+		"idle_session_timeout_s");
 	ck_keys("timeouts/missing",
 		"connect_timeout keepalives tcp_user_timeout");
 	ck_keys("timeouts/servers/0",

@@ -108,6 +108,54 @@ START_TEST(who_waits_at_the_end_is_told_if_that_is_longer)
 }
 END_TEST
 
+static struct report_limits limits = {
+	.user = "app",
+	.dbname = "orders",
+	.seconds = { [SERVER_LIMIT_STATEMENT] = 30 },
+};
+
+/* Of a clean run that lacks nothing. */
+static void ask(const char *why_not)
+{
+	clear_findings(REPORT_CLEAN);
+	limits.seconds[SERVER_LIMIT_LOCK] = NAN;
+	memset(&made.report.timeouts, 0, sizeof(made.report.timeouts));
+	made.report.timeouts.asked = (struct report_asked){
+		.wanted = true,
+		.why_not = why_not,
+		.host = "db1",
+		.port = "5432",
+		.max_connections = 100,
+		.reserved = 3,
+		.connections = 12,
+		.limits = &limits,
+		.limit_count = 1,
+	};
+}
+
+START_TEST(what_the_server_said_is_told_of_a_clean_run_too)
+{
+	ask(NULL);
+	ck_assert(says(
+		"timeouts:\n"
+		"    server db1:5432: 100 connections, 3 of them reserved, "
+		"12 open now\n"
+		"    role app in database orders: statement_timeout "
+		"30.0 s, lock_timeout not\n"
+		"      known, idle_in_transaction_session_timeout none\n"
+		"    what the program may set for itself is not seen; "));
+}
+END_TEST
+
+START_TEST(why_it_was_not_asked_is_told)
+{
+	ask("nobody listens there");
+	ck_assert(
+		says("timeouts:\n    the server was not asked: nobody listens "
+		     "there\n\n"));
+}
+END_TEST
+
 START_TEST(where_nothing_is_missing_nothing_is_said)
 {
 	memset(&made.report.timeouts, 0, sizeof(made.report.timeouts));
@@ -126,6 +174,8 @@ Suite *text_timeouts_suite(void)
 	tcase_add_test(c, a_clean_report_stays_a_line);
 	tcase_add_test(c, a_pool_that_waits_for_ever_is_told_of_a_clean_run);
 	tcase_add_test(c, who_waits_at_the_end_is_told_if_that_is_longer);
+	tcase_add_test(c, what_the_server_said_is_told_of_a_clean_run_too);
+	tcase_add_test(c, why_it_was_not_asked_is_told);
 	tcase_add_test(c, where_nothing_is_missing_nothing_is_said);
 	suite_add_tcase(s, c);
 	return s;

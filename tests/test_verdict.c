@@ -356,6 +356,7 @@ START_TEST(short_holds_that_want_more_than_there_is_need_a_larger_pool)
 {
 	make_small();
 	t.server_max = 100;
+	t.server_reserved = 3;
 	find();
 	ck_only(CAUSE_POOL_TOO_SMALL);
 	ck_says(v.causes[0].text, "not a leak");
@@ -369,6 +370,7 @@ START_TEST(what_the_server_has_not_got_is_overload)
 {
 	make_small();
 	t.server_max = 103;
+	t.server_reserved = 3;
 	t.processes = 20;
 	find();
 	ck_only(CAUSE_OVERLOAD);
@@ -426,7 +428,7 @@ START_TEST(a_size_above_the_peak_needs_no_other)
 	ck_assert_str_eq(v.causes[0].advice,
 			 "give it 7 slots: then at most one acquire in 20 "
 			 "waits at the busiest time; how many the server "
-			 "allows is not known");
+			 "allows is not known (--ask-server asks it)");
 }
 END_TEST
 
