@@ -18,28 +18,33 @@
 /* Nobody should wait for longer until a silent peer is looked after. */
 #define LATE_S 600
 
-static bool is_same_text(const char *a, const char *b)
+static int order_texts(const char *a, const char *b)
 {
-	return a == b || (a && b && !strcmp(a, b));
+	return strcmp(a ? a : "", b ? b : "");
 }
 
-static bool is_same_time(double a, double b)
+/* What is not known comes first. */
+static int order_times(double a, double b)
 {
-	return isnan(a) ? isnan(b) : !(a < b) && !(a > b);
+	if (isnan(a) || isnan(b))
+		return !isnan(a) - !isnan(b);
+	return (a > b) - (a < b);
 }
 
-static bool is_same(const struct report_server *a,
-		    const struct report_server *b)
+/* 0 if both are the same, but for the number of connections. */
+static int order(const void *a, const void *b)
 {
-	return is_same_text(a->host, b->host) &&
-	       is_same_text(a->port, b->port) &&
-	       is_same_text(a->dbname, b->dbname) &&
-	       is_same_text(a->user, b->user) &&
-	       is_same_text(a->transport, b->transport) &&
-	       a->begun == b->begun &&
-	       is_same_time(a->connect_timeout_s, b->connect_timeout_s) &&
-	       is_same_time(a->keepalive_s, b->keepalive_s) &&
-	       is_same_time(a->user_timeout_s, b->user_timeout_s);
+	const struct report_server *x = a, *y = b;
+	int n = order_texts(x->host, y->host);
+
+	n = n ? n : order_texts(x->port, y->port);
+	n = n ? n : order_texts(x->dbname, y->dbname);
+	n = n ? n : order_texts(x->user, y->user);
+	n = n ? n : order_texts(x->transport, y->transport);
+	n = n ? n : x->begun - y->begun;
+	n = n ? n : order_times(x->connect_timeout_s, y->connect_timeout_s);
+	n = n ? n : order_times(x->keepalive_s, y->keepalive_s);
+	return n ? n : order_times(x->user_timeout_s, y->user_timeout_s);
 }
 
 static void read_server(const struct reader *reader,
@@ -70,34 +75,37 @@ static void read_server(const struct reader *reader,
 	out->user_timeout_s = (double)from->user_timeout_ms / 1e3;
 }
 
-static void add_server(struct report *r, const struct report_server *server)
-{
-	struct report_timeouts *t = &r->timeouts;
-	size_t i = 0;
-
-	while (i < t->server_count && !is_same(&t->servers[i], server))
-		i++;
-	if (i < t->server_count) {
-		t->servers[i].connections += server->connections;
-		return;
-	}
-	t->servers = arena_grow(&r->arena, t->servers, t->server_count,
-				sizeof(*t->servers));
-	t->servers[t->server_count++] = *server;
-}
-
 /* Of an older version nobody has counted: `opened` is 0. */
 static void add_servers(struct report *r, const struct reader *reader)
 {
-	struct report_server server;
+	struct report_timeouts *t = &r->timeouts;
 	struct record_server from;
 
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_SERVERS); i++) {
 		if (!reader_server(reader, i, &from) || !from.opened)
 			continue;
-		read_server(reader, &from, &server);
-		add_server(r, &server);
+		t->servers = arena_grow(&r->arena, t->servers, t->server_count,
+					sizeof(*t->servers));
+		read_server(reader, &from, &t->servers[t->server_count++]);
 	}
+}
+
+/* Processes of one program come to the same server in the same way. */
+static void merge_servers(struct report_timeouts *t)
+{
+	size_t count = 0;
+
+	if (!t->server_count)
+		return;
+	qsort(t->servers, t->server_count, sizeof(*t->servers), order);
+	for (size_t i = 1; i < t->server_count; i++) {
+		if (order(&t->servers[count], &t->servers[i]))
+			t->servers[++count] = t->servers[i];
+		else
+			t->servers[count].connections +=
+				t->servers[i].connections;
+	}
+	t->server_count = count + 1;
 }
 
 static bool is_none(double seconds)
@@ -108,7 +116,7 @@ static bool is_none(double seconds)
 static void count_server(struct report_timeouts *t,
 			 const struct report_server *s)
 {
-	if (!is_same_text(s->transport, "tcp"))
+	if (order_texts(s->transport, "tcp") != 0)
 		return;
 	t->connections += s->connections;
 	if (is_none(s->connect_timeout_s))
@@ -169,8 +177,9 @@ static int more(const void *a, const void *b)
 {
 	const struct report_server *x = a, *y = b;
 
-	return (x->connections < y->connections) -
-	       (x->connections > y->connections);
+	if (x->connections != y->connections)
+		return x->connections > y->connections ? -1 : 1;
+	return order(a, b);
 }
 
 /* A look at a program that goes on is about what is out. */
@@ -187,6 +196,7 @@ void judge_timeouts(struct report *r, struct places *places,
 			all[i]->unbounded;
 	for (size_t i = 0; i < e->record_count; i++)
 		add_servers(r, e->records[i].reader);
+	merge_servers(t);
 	if (t->server_count)
 		qsort(t->servers, t->server_count, sizeof(*t->servers), more);
 	for (size_t i = 0; i < t->server_count; i++)

@@ -196,6 +196,23 @@ START_TEST(what_is_missing_is_counted_in_connections)
 }
 END_TEST
 
+START_TEST(what_two_processes_have_alike_is_one_row)
+{
+	add(tcp(0), 12);
+	add(tcp(10), 3);
+	make_finish(&made);
+	make_save(&made, scratch_path("8-815-0.rec"));
+	make_release(&made);
+	make_init(&made);
+	made.header.pid = 7;
+	add(tcp(10), 20);
+	judge_as("default");
+	ck_assert_uint_eq(report.timeouts.server_count, 2);
+	ck_assert_uint_eq(report.timeouts.servers[0].connections, 23);
+	ck_assert_uint_eq(report.timeouts.servers[1].connections, 12);
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_not_missing)
 {
 	struct record_server unknown = tcp(0);
@@ -295,6 +312,7 @@ Suite *timeouts_suite(void)
 	suite_add_tcase(s, pools);
 	tcase_add_checked_fixture(records, begin_record, end_record);
 	tcase_add_test(records, what_is_missing_is_counted_in_connections);
+	tcase_add_test(records, what_two_processes_have_alike_is_one_row);
 	tcase_add_test(records, what_is_not_known_is_not_missing);
 	tcase_add_test(records, a_socket_of_the_machine_lacks_nothing);
 	tcase_add_test(records, a_record_of_an_older_version_says_nothing);
