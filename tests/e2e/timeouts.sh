@@ -119,6 +119,15 @@ test_a_pool_that_waits_for_ever_is_told() {
 	expect_line report.txt '^    pool pool_take: 1 wait, of up to '
 }
 
+test_who_still_waits_at_the_end_waits_for_ever() {
+	expect_status 0 leak_run --hook "$rules" --fail-on none -- \
+		"$BUILD/tests/programs/endless" 0 stuck
+	json report.json '[.timeouts.endless_pools[] | .pool, .waits, .waiting,
+		.waiting_since_s > 1.4]' '["pool_take",0,1,true]'
+	expect_line report.txt \
+		'^    pool pool_take: 1 thread still waited at the end, for 1\.'
+}
+
 test_a_pool_with_a_deadline_is_not() {
 	leak_run --hook "$rules" -- "$BUILD/tests/programs/endless" 300
 	json report.json .timeouts.endless_pools '[]'
