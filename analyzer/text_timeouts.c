@@ -3,7 +3,7 @@
  * What has no bound in time: one block for the run, not a line per handle:
  *
  *	timeouts:
- *	    without connect_timeout: 12 of 14 connections over TCP, opened by
+ *	    without connect_timeout: 12 of 14 connections over TCP, acquired by
  *	        load_orders src/db.c:42
  *	    without tcp_user_timeout: 14 of 14; a silent peer is looked after
  *	      only when 2 h 0 min have passed
@@ -93,7 +93,7 @@ static void write_connections(const struct text *t)
 
 	if (to->no_connect_timeout) {
 		write_line(t, INDENT,
-			   arena_printf(t->arena, "%s, opened by",
+			   arena_printf(t->arena, "%s, acquired by",
 					lacking(t, "connect_timeout",
 						to->no_connect_timeout)));
 		write_places(t);

@@ -50,7 +50,7 @@ START_TEST(there_is_one_block_and_no_line_per_handle)
 	ck_assert(says(
 		"timeouts:\n"
 		"    without connect_timeout: 12 of 14 connections over TCP, "
-		"opened by\n"
+		"acquired by\n"
 		"        load_orders /opt/shop/src/orders.c:42\n"
 		"    without tcp_user_timeout: 14 of 14 connections over TCP; "
 		"a "

@@ -89,7 +89,7 @@ check_gate() {
 	expect_status 0 leak_run -- "$bounds" STRING ""
 	expect_line report.txt '^  1 without connect_timeout \(--json says where\)'
 	expect_status 23 leak_run --fail-on no-timeout -- "$bounds" STRING ""
-	expect_line report.txt '^#1  1 connection opened without any bound'
+	expect_line report.txt '^#1  1 connection without any bound'
 	expect_status 0 leak_run --fail-on no-timeout -- \
 		"$bounds" STRING connect_timeout=5
 }

@@ -104,7 +104,7 @@ static void ping(void)
 
 static void refused(void)
 {
-	PGconn *conn = PQconnectdb("host=127.0.0.1 port=1");
+	PGconn *conn = PQconnectdb("host=127.0.0.1 port=1 connect_timeout=5");
 
 	if (PQstatus(conn) != CONNECTION_BAD)
 		exit(1);
