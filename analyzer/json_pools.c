@@ -88,6 +88,10 @@ static json_t *keeper(struct json_writer *w, const struct report_keeper *k)
 	member_known(w, object, "backend_pid", k->backend_pid);
 	member_seconds(w, object, "age_s", k->age_s);
 	member_use(w, object, &k->use);
+	member_put(w, object, "returned",
+		   k->out || k->returned ? json_boolean(k->returned)
+					 : json_null());
+	member_seconds(w, object, "held_s", k->held_s);
 	return object;
 }
 

@@ -14,9 +14,87 @@ static const char *const reasons[] = {
 	[EXHAUSTION_FILES] = "too-many-files",
 };
 
+/* Long holds of a record that ended, by when they began. */
+struct ended {
+	struct hold {
+		uint64_t acquired_ns, held_ns;
+		uint32_t site;
+	} * holds;
+	size_t count;
+};
+
+static int by_begin(const void *a, const void *b)
+{
+	const struct hold *x = a, *y = b;
+
+	if (x->acquired_ns != y->acquired_ns)
+		return x->acquired_ns < y->acquired_ns ? -1 : 1;
+	return (x->site > y->site) - (x->site < y->site);
+}
+
+static void read_ended(struct arena *arena, const struct reader *reader,
+		       struct ended *ret)
+{
+	uint32_t count = reader_count(reader, RECORD_HOLDS);
+	struct record_hold hold;
+
+	if (count > RECORD_HOLD_MAX)
+		count = RECORD_HOLD_MAX;
+	*ret = (struct ended){ arena_array(arena, count, sizeof(*ret->holds)),
+			       0 };
+	for (uint32_t i = 0; i < count; i++)
+		if (reader_hold(reader, i, &hold))
+			ret->holds[ret->count++] =
+				(struct hold){ hold.acquired_ns, hold.held_ns,
+					       hold.site };
+	if (ret->count)
+		qsort(ret->holds, ret->count, sizeof(*ret->holds), by_begin);
+}
+
 static double since(uint64_t now, uint64_t then)
 {
 	return now > then ? (double)(now - then) / 1e9 : 0;
+}
+
+/* What became of it.  A short hold is not kept, but it is over. */
+static void fill_fate(const struct reader *reader, const struct ended *ended,
+		      const struct record_keeper *keeper,
+		      struct report_keeper *out)
+{
+	const struct hold key = { .acquired_ns = keeper->acquired_ns,
+				  .site = keeper->site };
+	const struct hold *hold = NULL;
+	struct record_slot slot;
+
+	out->held_s = NAN;
+	if (!reader_slot(reader, keeper->slot, &slot))
+		return;
+	out->out = slot.state != SLOT_FREE &&
+		   slot.acquired_ns == keeper->acquired_ns;
+	out->returned = !out->out;
+	if (out->returned && ended->count)
+		hold = bsearch(&key, ended->holds, ended->count, sizeof(*hold),
+			       by_begin);
+	if (hold)
+		out->held_s = (double)hold->held_ns / 1e9;
+}
+
+static void fill_keeper_use(struct arena *arena,
+			    const struct record_keeper *keeper, uint64_t now,
+			    struct report_use *use)
+{
+	const struct record_slot connection = { .calls = keeper->calls,
+						.doing = keeper->doing,
+						.turned_ns =
+							keeper->turned_ns };
+
+	judge_fill_doing(use, keeper->doing);
+	use->in_query = keeper->calls != 0;
+	use->sqlstate = judge_sqlstate(arena, keeper->error);
+	use->idle_s = keeper->used_ns ? since(now, keeper->used_ns) : NAN;
+	use->query_s = classes_is_in_query(&connection)
+			       ? since(now, keeper->turned_ns)
+			       : NAN;
 }
 
 static void fill_keeper(struct report *r, struct places *places,
@@ -29,11 +107,7 @@ static void fill_keeper(struct report *r, struct places *places,
 	out->tid = keeper->tid;
 	out->backend_pid = keeper->backend_pid;
 	out->age_s = since(now, keeper->acquired_ns);
-	judge_fill_doing(&out->use, keeper->doing);
-	out->use.in_query = keeper->calls != 0;
-	out->use.sqlstate = judge_sqlstate(&r->arena, keeper->error);
-	out->use.query_s = NAN;
-	out->use.idle_s = keeper->used_ns ? since(now, keeper->used_ns) : NAN;
+	fill_keeper_use(&r->arena, keeper, now, &out->use);
 	if (out->use.idle_s > out->age_s)
 		out->use.idle_s = out->age_s;
 }
@@ -41,7 +115,8 @@ static void fill_keeper(struct report *r, struct places *places,
 /* A keeper of one exhaustion is none of another: so many are left. */
 static void fill_keepers(struct report *r, struct places *places,
 			 const struct reader *reader,
-			 const struct record_exhaustion *e, uint32_t *left,
+			 const struct record_exhaustion *e,
+			 const struct ended *ended, uint32_t *left,
 			 struct report_exhaustion *out)
 {
 	struct record_keeper keeper;
@@ -55,7 +130,9 @@ static void fill_keepers(struct report *r, struct places *places,
 			arena_grow(&r->arena, out->keepers, out->keeper_count,
 				   sizeof(*out->keepers));
 		fill_keeper(r, places, reader, &keeper, e->when_ns,
-			    &out->keepers[out->keeper_count++]);
+			    &out->keepers[out->keeper_count]);
+		fill_fate(reader, ended, &keeper,
+			  &out->keepers[out->keeper_count++]);
 	}
 }
 
@@ -88,7 +165,11 @@ static void add_record(struct report *r, struct places *places,
 	const struct reader *reader = pools->reader;
 	uint32_t left = reader_count(reader, RECORD_KEEPERS);
 	struct record_exhaustion e;
+	struct ended ended;
 
+	if (!reader_count(reader, RECORD_EXHAUSTIONS))
+		return;
+	read_ended(&r->arena, reader, &ended);
 	for (uint32_t i = 0; i < reader_count(reader, RECORD_EXHAUSTIONS);
 	     i++) {
 		struct report_exhaustion *out;
@@ -101,7 +182,7 @@ static void add_record(struct report *r, struct places *places,
 					    sizeof(*r->exhaustions));
 		out = &r->exhaustions[r->exhaustion_count++];
 		fill(r, places, pools, &e, out);
-		fill_keepers(r, places, reader, &e, &left, out);
+		fill_keepers(r, places, reader, &e, &ended, &left, out);
 	}
 }
 

@@ -132,6 +132,8 @@ struct report_keeper {
 	int tid, backend_pid;
 	double age_s; /* at that moment, as all of it */
 	struct report_use use;
+	bool out, returned; /* by now; neither: that is not known */
+	double held_s;	    /* in all, if it was returned; or NAN */
 };
 
 /* The first time that a pool ran dry. */

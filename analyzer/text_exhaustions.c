@@ -8,8 +8,9 @@
  *	    who had them, those who kept them longest first:
  *	    17  report_all src/report.c:42
  *	        out for 2.1 s to 35 min 2 s
- *	        5 in a query, 12 idle; no query for up to 30 min 0 s
- *	        backends 700, 701, 702, 703, 704, 705, 706, 707 and 9 more
+ *	        5 in a query for up to 2.0 s, 12 idle; no query for up to 30 min
+ *0 s 5 of 17 came back, after up to 40.2 s backends 700, 701, 702, 703, 704,
+ *705, 706, 707 and 9 more
  */
 #include "analyzer/text.h"
 
@@ -29,7 +30,9 @@ struct group {
 	const struct report_keeper *first; /* the oldest */
 	size_t count;
 	double youngest_s, all_s; /* all: the sum */
-	double idle_s;		  /* the longest; NAN if none */
+	double idle_s, query_s;	  /* the longest; NAN if none */
+	size_t out, returned;
+	double held_s; /* the longest of those; NAN if none */
 	size_t queries, transactions, idle, listening;
 	const char *backends;
 	size_t backend_count;
@@ -52,8 +55,9 @@ static void count_state(struct group *g, const struct report_use *use)
 		g->listening++;
 	else
 		g->idle++;
-	if (!use->in_query && !(use->idle_s <= g->idle_s))
-		g->idle_s = use->idle_s;
+	if (!use->in_query)
+		g->idle_s = fmax(g->idle_s, use->idle_s);
+	g->query_s = fmax(g->query_s, use->query_s);
 }
 
 static void add_keeper(const struct text *t, struct group *g,
@@ -64,6 +68,9 @@ static void add_keeper(const struct text *t, struct group *g,
 	g->youngest_s = keeper->age_s;
 	g->all_s += keeper->age_s;
 	count_state(g, &keeper->use);
+	g->out += keeper->out;
+	g->returned += keeper->returned;
+	g->held_s = fmax(g->held_s, keeper->held_s);
 	if (!keeper->backend_pid || ++g->backend_count > BACKENDS_MAX)
 		return;
 	g->backends =
@@ -92,7 +99,9 @@ static size_t group_all(const struct text *t, const struct report_exhaustion *e,
 		if (n == GROUPS_MAX)
 			continue;
 		if (n == count)
-			groups[count++] = (struct group){ .idle_s = NAN };
+			groups[count++] = (struct group){ .idle_s = NAN,
+							  .query_s = NAN,
+							  .held_s = NAN };
 		add_keeper(t, &groups[n], &e->keepers[i]);
 	}
 	if (count)
@@ -122,6 +131,10 @@ static const char *states(const struct text *t, const struct group *g)
 {
 	const char *words = append(t, NULL, g->queries, "in a query");
 
+	if (g->query_s >= 0.001)
+		words = arena_printf(t->arena, "%s for %s%s", words,
+				     g->queries > 1 ? "up to " : "",
+				     text_duration(t, g->query_s));
 	words = append(t, words, g->transactions, "idle in a transaction");
 	words = append(t, words, g->listening, "listening or copying");
 	words = append(t, words, g->idle, "idle");
@@ -154,7 +167,30 @@ static const char *backends(const struct text *t, const struct group *g)
 			    g->backend_count - BACKENDS_MAX);
 }
 
-static void write_group(const struct text *t, const struct group *g)
+/* "5 of 17 came back, after up to 40.2 s"; NULL if nothing is known of it. */
+static const char *fates(const struct text *t, const struct group *g,
+			 const char *ended)
+{
+	const char *words = ended;
+
+	if (g->out + g->returned < g->count)
+		return NULL;
+	if (!g->returned)
+		return t->report->viewed_ns
+			       ? "still out"
+			       : arena_printf(t->arena, "never %s", ended);
+	if (g->out)
+		words = arena_printf(t->arena, "%zu of %zu %s", g->returned,
+				     g->count, ended);
+	if (!(g->held_s >= 0.001))
+		return words;
+	return arena_printf(t->arena, "%s, after %s%s", words,
+			    g->returned > 1 ? "up to " : "",
+			    text_duration(t, g->held_s));
+}
+
+static void write_group(const struct text *t, const struct group *g,
+			bool of_pool)
 {
 	const char *count = arena_printf(t->arena, "%zu", g->count);
 	const size_t indent = INDENT + strlen(count) + 2;
@@ -167,6 +203,7 @@ static void write_group(const struct text *t, const struct group *g)
 	text_style(t, STYLE_OFF);
 	write_line(t, indent, ages(t, g));
 	write_line(t, indent, states(t, g));
+	write_line(t, indent, fates(t, g, of_pool ? "came back" : "finished"));
 	write_line(t, indent, backends(t, g));
 }
 
@@ -181,7 +218,7 @@ static void write_keepers(const struct text *t,
 		write_line(t, INDENT,
 			   "who had them, those who kept them longest first:");
 	for (size_t i = 0; i < count && i < TEXT_LIST_MAX; i++) {
-		write_group(t, &groups[i]);
+		write_group(t, &groups[i], e->pool);
 		rest -= groups[i].count;
 	}
 	if (rest)

@@ -52,6 +52,7 @@ static void see(uint32_t number, const struct record_slot *slot, int32_t owner,
 	keeper->calls = connection->calls;
 	keeper->doing = connection->doing;
 	keeper->error = connection->error;
+	keeper->turned_ns = connection->turned_ns;
 }
 
 static void see_leases(const struct pool *pool, const struct lease *oldest,

@@ -527,6 +527,7 @@ struct record_keeper {
 	uint32_t doing; /* as in the slot */
 	uint32_t error;
 	uint32_t flags; /* as in the slot */
+	uint64_t turned_ns; /* 0: not known */
 };
 
 enum record_frame_kind {
@@ -715,7 +716,7 @@ static_assert(sizeof(struct record_bucket) == 40, "bucket is on disk");
 static_assert(sizeof(struct record_hold) == 48, "hold is on disk");
 static_assert(sizeof(struct record_error) == 16, "error is on disk");
 static_assert(sizeof(struct record_exhaustion) == 40, "it is on disk");
-static_assert(sizeof(struct record_keeper) == 48, "keeper is on disk");
+static_assert(sizeof(struct record_keeper) == 56, "keeper is on disk");
 static_assert(sizeof(struct record_frame) == 16, "frame is on disk");
 static_assert(sizeof(struct record_module) == 64, "module is on disk");
 static_assert(sizeof(struct record_event) == 56, "event is on disk");

@@ -28,7 +28,7 @@ static const struct first_segment {
 } first_segments[] = {
 	{ RECORD_SLOTS, sizeof(struct record_slot), 64, 1024 },
 	{ RECORD_SITES, sizeof(struct record_site), 54, 256 },
-	{ RECORD_FRAMES, sizeof(struct record_frame), 800, 8192 },
+	{ RECORD_FRAMES, sizeof(struct record_frame), 784, 8192 },
 	{ RECORD_MODULES, sizeof(struct record_module), 48, 64 },
 	{ RECORD_SERVERS, sizeof(struct record_server), 32, 64 },
 	{ RECORD_EVENTS, sizeof(struct record_event), 64, 64 },
@@ -56,7 +56,7 @@ static_assert(sizeof(struct record_header) +
 			      WRITER_SEGMENTS * sizeof(struct record_segment) +
 			      64 * sizeof(struct record_slot) +
 			      54 * sizeof(struct record_site) +
-			      800 * sizeof(struct record_frame) +
+			      784 * sizeof(struct record_frame) +
 			      48 * sizeof(struct record_module) +
 			      32 * sizeof(struct record_server) +
 			      64 * sizeof(struct record_event) +

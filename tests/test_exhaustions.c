@@ -98,6 +98,62 @@ START_TEST(it_says_who_had_them_the_oldest_first)
 }
 END_TEST
 
+/* Of two that were out one is so still, and the other came back. */
+static void add_fates(void)
+{
+	struct record_slot slot = { .kind = HANDLE_LEASE,
+				    .state = SLOT_ESTABLISHED,
+				    .acquired_ns = keepers[0].acquired_ns,
+				    .partner = RECORD_NONE };
+	struct record_hold hold = { .acquired_ns = UINT64_C(3) * SECOND,
+				    .held_ns = UINT64_C(70) * SECOND };
+
+	make_slot(&record, &slot);
+	slot.acquired_ns++;
+	make_slot(&record, &slot);
+	make_one(&record, RECORD_HOLDS, &hold);
+	hold.acquired_ns = keepers[1].acquired_ns;
+	hold.site = 1;
+	make_one(&record, RECORD_HOLDS, &hold);
+	hold.site = 0;
+	hold.held_ns = UINT64_C(40) * SECOND;
+	make_one(&record, RECORD_HOLDS, &hold);
+}
+
+START_TEST(it_says_what_came_back_later)
+{
+	const struct report_keeper *k;
+
+	add_fates();
+	judge_it();
+	k = report.exhaustions[0].keepers;
+	ck_assert(k[0].out && !k[0].returned);
+	ck_assert(isnan(k[0].held_s));
+	ck_assert(!k[1].out && k[1].returned);
+	ck_assert_double_eq_tol(k[1].held_s, 40, 0.001);
+}
+END_TEST
+
+START_TEST(of_a_slot_that_cannot_be_read_it_says_nothing)
+{
+	judge_it();
+	ck_assert(!report.exhaustions[0].keepers[0].out);
+	ck_assert(!report.exhaustions[0].keepers[0].returned);
+}
+END_TEST
+
+START_TEST(it_says_how_long_each_had_been_in_a_query)
+{
+	keepers[0].calls = 1;
+	keepers[0].turned_ns = UINT64_C(13) * SECOND;
+	keepers[1].turned_ns = UINT64_C(13) * SECOND; /* at rest since then */
+	judge_it();
+	ck_assert_double_eq_tol(report.exhaustions[0].keepers[0].use.query_s, 7,
+				0.001);
+	ck_assert(isnan(report.exhaustions[0].keepers[1].use.query_s));
+}
+END_TEST
+
 START_TEST(what_is_no_pool_for_certain_did_not_run_dry)
 {
 	pool.flags = POOL_BUILT_IN;
@@ -214,6 +270,40 @@ START_TEST(what_each_was_doing_is_counted)
 }
 END_TEST
 
+START_TEST(queries_have_the_time_of_the_longest)
+{
+	had[0].use = (struct report_use){ .in_query = true, .query_s = 2 };
+	had[1].use = (struct report_use){ .in_query = true, .query_s = 12 };
+	shown.keeper_count = 2;
+	ck_assert(says("       2 in a query for up to 12.0 s\n"));
+	had[1].use = had[2].use;
+	ck_assert(says("       1 in a query for 2.0 s, 1 idle in a "));
+}
+END_TEST
+
+START_TEST(what_became_of_them_is_told_if_it_is_known_of_all)
+{
+	for (size_t i = 0; i < COUNT(had) - 1; i++)
+		had[i].out = true;
+	ck_assert(!says("came back"));
+	had[19].out = true;
+	ck_assert(says("        never came back\n"));
+	made.report.viewed_ns = NOON;
+	ck_assert(says("        still out\n"));
+	made.report.viewed_ns = 0;
+	had[3].out = had[4].out = false;
+	had[3].returned = had[4].returned = true;
+	had[3].held_s = 40;
+	had[4].held_s = NAN;
+	ck_assert(says("        2 of 20 came back, after up to 40.0 s\n"));
+	shown.keepers = &had[4];
+	shown.keeper_count = 1;
+	ck_assert(says("       came back\n"));
+	shown.pool = NULL;
+	ck_assert(says("       finished\n"));
+}
+END_TEST
+
 START_TEST(connections_that_ran_out_are_of_no_pool)
 {
 	shown.pool = NULL;
@@ -268,6 +358,9 @@ Suite *exhaustions_suite(void)
 	tcase_add_checked_fixture(test, begin, judged_end);
 	tcase_add_test(test, it_says_when_where_and_how_much_there_was);
 	tcase_add_test(test, it_says_who_had_them_the_oldest_first);
+	tcase_add_test(test, it_says_what_came_back_later);
+	tcase_add_test(test, of_a_slot_that_cannot_be_read_it_says_nothing);
+	tcase_add_test(test, it_says_how_long_each_had_been_in_a_query);
 	tcase_add_test(test, what_is_no_pool_for_certain_did_not_run_dry);
 	tcase_add_test(test, connections_run_out_without_a_pool);
 	tcase_add_test(test, keepers_that_are_not_there_are_none);
@@ -278,6 +371,8 @@ Suite *exhaustions_suite(void)
 	tcase_add_test(test, a_block_says_all_of_it_by_place);
 	tcase_add_test(test, who_kept_more_for_longer_comes_first);
 	tcase_add_test(test, what_each_was_doing_is_counted);
+	tcase_add_test(test, queries_have_the_time_of_the_longest);
+	tcase_add_test(test, what_became_of_them_is_told_if_it_is_known_of_all);
 	tcase_add_test(test, connections_that_ran_out_are_of_no_pool);
 	tcase_add_test(test, a_pool_that_nobody_had_anything_of_was_not_dry);
 	tcase_add_test(test, three_blocks_at_most);

@@ -145,8 +145,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 		"stack keepers");
 	ck_keys("exhaustions/0/keepers/0",
 		"site stack tid backend_pid age_s idle_s in_query query_s "
-		"transaction "
-		"last_error");
+		"transaction last_error returned held_s");
 	ck_keys("timeouts", "tcp_connections missing advice servers "
 			    "endless_pools asked");
 	ck_keys("timeouts/asked",
