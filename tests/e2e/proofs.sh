@@ -238,7 +238,7 @@ test_99_of_100_planted_leaks_gate_and_no_singleton() {
 # Then no memory can be searched: what was used has to show by that.
 test_so_do_those_of_a_program_that_is_killed() {
 	expect_status 137 leak_run --hook "$rules" "$planted" kill >out 2>err
-	check_planted 150 'leaked-lease|leaked-connection'
+	check_planted 100 'leaked-lease|leaked-connection'
 	check_kept leaked-lease '["audits","loads","subscribes"]'
 	expect_status 23 "$CONNLEAK" report --quiet run
 }

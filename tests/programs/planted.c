@@ -23,7 +23,7 @@
 #include "preload/connleak.h"
 
 /* Of each job and way; every fourth request is wrong, and not the last. */
-enum { REQUESTS = 16, WORKERS = 4, SIZE = 150, HOSTS = 3 };
+enum { REQUESTS = 12, WORKERS = 4, SIZE = 112, HOSTS = 8 };
 
 static struct {
 	pthread_mutex_t lock;
@@ -70,6 +70,8 @@ static int run(PGconn *conn, const char *query)
 	PGresult *result = PQexec(conn, query);
 	const ExecStatusType status = PQresultStatus(result);
 
+	if (PQstatus(conn) != CONNECTION_OK)
+		abort(); /* it would leak what nobody planted */
 	PQclear(result);
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
@@ -327,17 +329,30 @@ static void *serve_one(void *number)
 	return NULL;
 }
 
-static _Atomic(int) next_request, workers_done;
+static _Atomic(int) next_request, workers_wait, others_done, workers_done;
 
-/* What a call has left on the stack is written over by others in the end. */
+/*
+ * What a call has left on the stack looks like a handle that is kept: others
+ * write over it in the end, when no more is lost that might get the address.
+ */
+static int next_number(int *right)
+{
+	const int number = *right ? REQUESTS * JOBS : next_request++;
+
+	if (number < REQUESTS * JOBS)
+		return number;
+	workers_wait += !*right;
+	while (!others_done)
+		usleep(1000);
+	return *right < JOBS ? (*right)++ * REQUESTS : -1;
+}
+
 static void *serve_many(void *unused)
 {
-	int number;
+	int number, right = 0;
 
-	while ((number = next_request++) < JOBS * REQUESTS)
+	while ((number = next_number(&right)) >= 0)
 		serve(number);
-	for (number = 0; number < JOBS; number++)
-		serve(number * REQUESTS);
 	workers_done++;
 	for (;;)
 		pause();
@@ -355,6 +370,9 @@ static void serve_in_each_way(void)
 		pthread_create(&thread, NULL, serve_one, &i);
 		pthread_join(thread, NULL);
 	}
+	while (workers_wait < WORKERS)
+		usleep(1000);
+	others_done = 1;
 	while (workers_done < WORKERS)
 		usleep(1000);
 }
