@@ -152,6 +152,19 @@ static void collect(struct scan *s, struct writer *record)
 	}
 }
 
+/*
+ * Nobody reaches a handle through the record.  Where it has grown, the kernel
+ * has no page of it yet: that would look like memory that cannot be read.
+ */
+static void add_record(struct scan *s, const struct writer *record)
+{
+	add_ours(s, record->header, RECORD_FIRST_SIZE);
+	for (size_t i = 0; i < WRITER_SEGMENTS; i++)
+		if (record->segments[i].size)
+			add_ours(s, record->segments[i].elements,
+				 record->segments[i].size);
+}
+
 /* The handles that are out; false if there is nothing to ask. */
 static bool begin(struct scan *s)
 {
@@ -161,6 +174,7 @@ static bool begin(struct scan *s)
 		return false;
 	s->result.when_ns = recording_now(record);
 	collect(s, record);
+	add_record(s, record);
 	recording_unlock();
 	s->result.targets = (uint32_t)s->search.target_count;
 	return s->search.target_count;
