@@ -43,6 +43,7 @@ INCIDENTS=$(realpath -m "${INCIDENTS:-$BUILD/incidents}")
 unset "${!CONNLEAK_@}" # what is claimed is said without any setting
 
 name='' source='' folder='' # the incident at hand, and where it is recorded
+excused=0                   # thresholds that are nearer, as is said
 busy=()                     # processes that do nothing, as fast as they can
 
 use() { # NAME
@@ -154,6 +155,7 @@ margins() {
 		[ "$causes" != "$wanted" ] || continue
 		if said near | grep -qF -- "$threshold,"; then
 			echo "$name: with $threshold it is $causes, as is said"
+			excused=$((excused + 1))
 		else
 			echo "$name: with $threshold it is $causes, not $wanted"
 			failed=1
@@ -243,6 +245,7 @@ soak() { # NAME...
 			soak_one $round
 		done
 	done
+	echo "$excused times a threshold was nearer than three times, as is said"
 	echo "$passed passed, $failed failed, 0 skipped"
 	[ $failed = 0 ]
 }
