@@ -40,7 +40,8 @@
  *   backlog has formed: then closed says that all of them are needed, which is
  *   the bound and may be too much.
  * - Requests for long holds that were never granted are in no log: the world
- *   with long holds is too small by them.
+ *   with long holds is too small by them.  So where these have much of the
+ *pool, and what the world lacks has not, all who wait are its demand.
  */
 #include "analyzer/demand.h"
 
@@ -246,25 +247,37 @@ static double looks(const struct replay *r)
 		       : LEAST_LOOKS;
 }
 
-/* Who fails at once never waits, and is not in the demand that was seen. */
+/*
+ * Who fails at once never waits, and is not in the demand that was seen; who
+ * gives up has waited, and is.
+ */
 static double most_at(const struct replay *r, const struct world *w, size_t i)
 {
 	const struct trace_bucket *b = &r->trace->buckets[i];
+	const double asked = b->most_used + (double)b->failures;
+	const double most = b->most_demand > asked ? b->most_demand : asked;
 
-	return b->most_demand + (double)b->failures -
-	       (double)w->taken.buckets[i].least;
+	return most - (double)w->taken.buckets[i].least;
 }
 
-/*
- * Whether those who wait do so because of what this world lacks.  Who waits
- * behind long holds in a world that has them is its demand.
- */
+/* Whether those who wait do so because of what this world lacks. */
 static bool is_blocked(const struct replay *r, const struct world *w, size_t i)
 {
 	const double share = r->demand->thresholds->of[THRESHOLD_OTHERS];
 
 	return r->blocked[i] &&
 	       w->taken.buckets[i].mean > share * r->demand->capacity;
+}
+
+/* Who waits behind long holds in a world that has them is its demand. */
+static bool is_its_own(const struct replay *r, const struct world *w, size_t i)
+{
+	const double share = r->demand->thresholds->of[THRESHOLD_OTHERS];
+	const double left =
+		r->excess.buckets[i].mean - w->taken.buckets[i].mean;
+
+	return !(w->without & WITHOUT_HOLDS) &&
+	       left > share * r->demand->capacity;
 }
 
 static double full_peak(const struct replay *r, const struct world *w, size_t i)
@@ -278,6 +291,8 @@ static double full_peak(const struct replay *r, const struct world *w, size_t i)
 	open = capped(r, w, i, open);
 	if (is_blocked(r, w, i))
 		return open < most ? open : most;
+	if (is_its_own(r, w, i))
+		return most;
 	closed = w->left_apart.buckets[i].most +
 		 closed_peak(closed_load(r, w, &sum, seconds),
 			     r->demand->threads);

@@ -259,6 +259,24 @@ START_TEST(tries_again_behind_a_leak_are_no_demand)
 }
 END_TEST
 
+/* 46 of 50 slots are reports', and 90 more want one: a leak is not why. */
+START_TEST(who_waits_behind_long_holds_is_demand_without_a_leak)
+{
+	made_trace(&t, &arena, 50, 10);
+	made_time(&t, 0, 4, 100, 2, 0);
+	made_time(&t, 4, 10, 100, 50, 90);
+	made_site(&t, "web", 400, 20);
+	for (int i = 0; i < 4; i++)
+		made_lease(&t, 0, TRACE_LEAKED, 3, 10);
+	for (int i = 0; i < 46; i++)
+		made_lease(&t, 0, TRACE_RETURNED, 4, 10);
+	find();
+	ck_near(d.peak[0], 140, 0);
+	ck_near(d.peak[WITHOUT_LEAKS], 136, 0);
+	ck_assert(d.peak[WITHOUT_LEAKS | WITHOUT_HOLDS] < 60);
+}
+END_TEST
+
 /* 500 come in a second for 20 ms each: a load of 10, whatever was granted. */
 START_TEST(attempts_are_the_demand_and_not_what_was_granted)
 {
@@ -499,6 +517,8 @@ Suite *demand_suite(void)
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, who_waits_behind_a_leak_is_no_demand);
 	tcase_add_test(test, who_waits_for_a_lease_on_its_way_is_no_demand);
+	tcase_add_test(test,
+		       who_waits_behind_long_holds_is_demand_without_a_leak);
 	tcase_add_test(test, tries_again_behind_a_leak_are_no_demand);
 	tcase_add_test(test, attempts_are_the_demand_and_not_what_was_granted);
 	tcase_add_test(test,
