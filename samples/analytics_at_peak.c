@@ -153,7 +153,7 @@ static void serve(const char *sql, atomic_int *served)
 static void *be_clerk(void *click)
 {
 	if ((intptr_t)click % 5 < 2)
-		serve("SELECT 'rakes', 12, pg_sleep(0.04)", &taken);
+		serve("SELECT 'rakes', 12, pg_sleep(0.032)", &taken);
 	else
 		serve("SELECT 'rakes', 'in stock'", &shown);
 	return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reports - the figures of a market research company: of 200 users 120 look at
- * single ones, and 80 order reports.  A day in 8 seconds: what takes 1 s here
+ * reports - the figures of a market research company: of 200 users 100 look at
+ * single ones, and 100 order reports.  A day in 8 seconds: what takes 1 s here
  * took 100.
  *
  * On call: "the site hangs", three times a week, and no error anywhere: nobody
@@ -11,7 +11,7 @@
  * mended; it hung again two days later.  150 minutes, each time.
  *
  * What it was: a report takes a connection for its first query and keeps it
- * while the print service makes pages of it, for minutes; 80 users who do so
+ * while the print service makes pages of it, for minutes; 100 users who do so
  * need more than 50, for work that takes the database a moment.  Release it
  * before printing.  Beside this a report without visitors, which divides by
  * zero, keeps its connection for good: that alone would have taken weeks.
@@ -19,9 +19,9 @@
  * connleak says: status, 23
  * connleak says: application-holds, alone, in make_report
  * connleak says: leak, not alone, in make_report
- * connleak says: leak.leaked, 10
- * connleak says: leak: 10 of 10 times after SQLSTATE 22012, 0 of
- * connleak says: leaked-lease:lost, 10, in make_report
+ * connleak says: leak.leaked, 11
+ * connleak says: leak: 11 of 11 times after SQLSTATE 22012, 0 of
+ * connleak says: leaked-lease:lost, 11, in make_report
  * near: dry-share=0.683333, a day has a morning and an evening without waits
  * near: others=0.733333, the leak and the readers have a quarter of the pool
  */
@@ -35,8 +35,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 50, READERS = 120, WRITERS = 80 };
-enum { REPORTS = 160, NO_VISITORS = 16 /* one report in so many */ };
+enum { CONNECTIONS = 50, READERS = 100, WRITERS = 100 };
+enum { REPORTS = 176, NO_VISITORS = 16 /* one report in so many */ };
 
 /* A pipe with the connections that are free in it. */
 static struct {
@@ -125,7 +125,7 @@ static void look_at_figure(void)
 
 	if (conn_pool_get(&conn))
 		fail("read");
-	query(conn, "SELECT 4711");
+	query(conn, "SELECT 4711, pg_sleep(0.002)");
 	conn_pool_put(conn);
 	looks++;
 }
@@ -173,7 +173,7 @@ static void *order_reports(void *user)
 	pause_ms(between(0, 1500, &seed));
 	while ((number = ++orders) <= REPORTS) {
 		reports += make_report(number, (int)between(6, 18, &seed));
-		pause_ms(between(300, 900, &seed));
+		pause_ms(between(100, 500, &seed));
 	}
 	writers_left--;
 	return NULL;
