@@ -21,9 +21,9 @@
  * connleak says: leak, not alone, in make_report
  * connleak says: leak.leaked, 11
  * connleak says: leak: 11 of 11 times after SQLSTATE 22012, 0 of
+ * connleak says: no deadline, in conn_pool_get
  * connleak says: leaked-lease:lost, 11, in make_report
  * near: dry-share=0.683333, a day has a morning and an evening without waits
- * near: others=0.733333, the leak and the readers have a quarter of the pool
  */
 #include <libpq-fe.h>
 #include <pthread.h>

@@ -13,6 +13,7 @@ def forms: {
 	cause: "^(?<cause>[a-z-]+)(, (?<how>alone|not alone))?(, in (?<at>\\w+))?$",
 	words: "^(?<cause>[a-z-]+): (?<regex>.+)$",
 	number: "^(?<cause>[a-z-]+)\\.(?<number>\\w+), (?<range>[0-9].*)$",
+	endless: "^no deadline, in (?<pool>\\w+)$",
 	finding: "^(?<kind>[a-z:-]+), (?<range>[0-9].*), in (?<at>\\w+)$"
 };
 
@@ -61,6 +62,10 @@ def wrong_numbers: .verdict as $verdict | claimed("number") | . as $claim |
 	select(is_in($claim.range) | not) |
 	"\($claim.cause).\($claim.number) is \(.), not \($claim.range)";
 
+def wrong_deadlines: [.timeouts.endless_pools[].pool] as $said |
+	[claimed("endless").pool] | select(. != $said) |
+	"without a deadline are \($said), not \(.)";
+
 # The findings of one place are one, also where it was reached in two ways.
 def findings: [.findings[] | {
 		kind: ([.kind, .class] | map(values) | join(":")),
@@ -80,4 +85,4 @@ def wrong_findings: [claimed("finding")] as $claimed | findings as $found |
 		"a \(.kind), \(.count), in \(.at) at line \(.line)");
 
 misread, wrong_status, wrong_causes, wrong_weights, wrong_places, wrong_words,
-wrong_numbers, wrong_findings
+wrong_numbers, wrong_deadlines, wrong_findings

@@ -26,6 +26,7 @@
 #	leak, not alone, in order_sync	... and the place that its text names
 #	spike.times, 7 to 14            a number of a cause
 #	leak: 7 of 7 times after	a regular expression of its text
+#	no deadline, in db_take         a pool that waits for ever
 #	leaked-lease:lost, 11, in order_sync	a finding, and how often
 #
 # There are no causes and no findings but the claimed ones.  The place is the
