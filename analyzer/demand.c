@@ -260,13 +260,21 @@ static double most_at(const struct replay *r, const struct world *w, size_t i)
 	return most - (double)w->taken.buckets[i].least;
 }
 
-/* Whether those who wait do so because of what this world lacks. */
-static bool is_blocked(const struct replay *r, const struct world *w, size_t i)
+/*
+ * Whether those who wait, in the stretch around bucket i, do so because of what
+ * this world lacks.
+ */
+static bool is_blocked(const struct replay *r, const struct world *w, size_t i,
+		       size_t width)
 {
-	const double share = r->demand->thresholds->of[THRESHOLD_OTHERS];
+	const double most = r->demand->thresholds->of[THRESHOLD_OTHERS] *
+			    r->demand->capacity;
+	size_t at = i > width / 2 ? i - width / 2 : 0;
 
-	return r->blocked[i] &&
-	       w->taken.buckets[i].mean > share * r->demand->capacity;
+	for (; at < r->trace->bucket_count && at <= i + width / 2; at++)
+		if (r->blocked[at] && w->taken.buckets[at].mean > most)
+			return true;
+	return false;
 }
 
 /* Who waits behind long holds in a world that has them is its demand. */
@@ -289,7 +297,7 @@ static double full_peak(const struct replay *r, const struct world *w, size_t i)
 	open = w->left.buckets[i].most +
 	       queueing_peak(open_load(r, i, &sum, seconds), looks(r));
 	open = capped(r, w, i, open);
-	if (is_blocked(r, w, i))
+	if (is_blocked(r, w, i, r->window))
 		return open < most ? open : most;
 	if (is_its_own(r, w, i))
 		return most;
@@ -322,6 +330,21 @@ static double peak_of(const struct replay *r, unsigned without)
 	return peak;
 }
 
+/* Of what is left of the long holds; in one bucket all of them may be out. */
+static double mean_left(const struct replay *r, const struct world *w, size_t i,
+			size_t width)
+{
+	const size_t count = r->trace->bucket_count;
+	size_t at = i > width / 2 ? i - width / 2 : 0;
+	double sum = 0;
+
+	if (at + width > count)
+		at = count > width ? count - width : 0;
+	for (size_t n = 0; n < width && at + n < count; n++)
+		sum += w->left.buckets[at + n].mean;
+	return sum / (double)(width < count ? width : count);
+}
+
 /*
  * The busiest time, not the mean of the run: an hour hides a rush of minutes.
  * The stretch is longer than for a peak, which chance makes; a load is a mean.
@@ -341,9 +364,10 @@ static double busiest_load(const struct replay *r)
 		const struct replay_sum sum =
 			replay_around(r, i, width, &seconds);
 
-		load = open_load(r, i, &sum, seconds) + w.left.buckets[i].mean;
+		load = open_load(r, i, &sum, seconds) +
+		       mean_left(r, &w, i, width);
 		closed = closed_load(r, &w, &sum, seconds);
-		if (r->full[i] && !r->blocked[i] && closed > load)
+		if (r->full[i] && !is_blocked(r, &w, i, width) && closed > load)
 			load = closed;
 		busiest = load > busiest ? load : busiest;
 	}

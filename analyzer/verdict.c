@@ -63,12 +63,20 @@ static void ask_rules(struct verdict *v, const struct facts *f)
 		rule_nothing(f, &v->causes[v->count++]);
 }
 
+/* What a larger pool would have to carry is known when the rest is mended. */
+static bool is_of_size(const struct cause *c)
+{
+	return c->id == CAUSE_POOL_TOO_SMALL || c->id == CAUSE_OVERLOAD;
+}
+
 static int by_weight(const void *a, const void *b)
 {
 	const struct cause *x = a, *y = b;
 
 	if (x->alone != y->alone)
 		return x->alone ? -1 : 1;
+	if (is_of_size(x) != is_of_size(y))
+		return is_of_size(x) ? 1 : -1;
 	if (x->slots < y->slots || x->slots > y->slots)
 		return x->slots > y->slots ? -1 : 1;
 	return (int)x->id - (int)y->id;

@@ -6,7 +6,7 @@
  * cause is worth what removing it alone would have done to the peak of the
  * demand (demand.h): one that makes it calm, well below the capacity, is the
  * cause; where only two together do, both are named, the one with more slots
- * first.
+ * first, and the size of the pool last.
  *
  * A pool that leaks and has not run dry yet has a verdict too, with the time
  * that is left.

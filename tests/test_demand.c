@@ -380,6 +380,23 @@ START_TEST(a_capacity_that_was_passed_is_what_was_out)
 }
 END_TEST
 
+/* 6 at a time for 1 s of 1.3, of which 0.25 s are left: a load of 1.2. */
+START_TEST(what_is_left_of_long_holds_that_begin_at_once_is_a_mean)
+{
+	made_trace(&t, &arena, 6, 10);
+	made_time(&t, 0, 10, 100, 6, 4);
+	made_site(&t, "web", 950, 2);
+	for (int i = 0; i < 42; i++)
+		made_lease(&t, 0, TRACE_RETURNED, 1.3 * (i / 6),
+			   1.3 * (i / 6) + 1);
+	find();
+	ck_assert_uint_eq(d.cap_ns, RECORD_HOLD_NS);
+	ck_assert(d.load > 1.2);
+	ck_assert(d.load < 4);
+	ck_assert(d.peak[WITHOUT_HOLDS] >= 6);
+}
+END_TEST
+
 /* 3 threads had 6 of 8 at last; but for a moment none of these was a leak. */
 static void make_leaks_of_threads(void)
 {
@@ -524,6 +541,8 @@ Suite *demand_suite(void)
 	tcase_add_test(test,
 		       the_attempts_of_threads_that_take_turns_are_slowed_down);
 	tcase_add_test(test, threads_that_come_once_take_no_turns);
+	tcase_add_test(test,
+		       what_is_left_of_long_holds_that_begin_at_once_is_a_mean);
 	tcase_add_test(test, no_more_than_the_threads_can_be_out);
 	tcase_add_test(test,
 		       a_world_without_leaks_has_no_more_than_its_threads_need);
