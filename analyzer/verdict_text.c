@@ -33,12 +33,21 @@ void cause_number(const struct facts *f, struct cause *c, const char *name,
 	c->numbers = numbers;
 }
 
-/* A peak that is calm without it: nothing else need be mended. */
+/* Short holds make up the rest, and for these there is room but for moments. */
+static bool would_do(const struct facts *f, double peak)
+{
+	const struct demand *d = &f->demand;
+
+	return peak - d->peak[DEMAND_WORLDS - 1] < rule_difference(f) &&
+	       rule_size_wanted(f) <= d->capacity;
+}
+
+/* What is left without it is calm, or would do: nothing else need be mended. */
 void cause_begin(const struct facts *f, struct cause *c, enum cause_id id,
 		 double without)
 {
 	*c = (struct cause){ .id = id, .without = without };
-	c->alone = f->dry && without <= rule_calm(f);
+	c->alone = f->dry && (without <= rule_calm(f) || would_do(f, without));
 	cause_number(f, c, "capacity",
 		     f->demand.capacity ? f->demand.capacity : NAN);
 	cause_number(f, c, "peak_used", f->trace->peak_used);
@@ -159,15 +168,6 @@ const char *say_errors(const struct facts *f, uint32_t site)
 				    say_times(f, error), state);
 	}
 	return text ? arena_printf(f->arena, "%s%s", text, without) : "";
-}
-
-/* Short holds make up the rest, and for these there is room but for moments. */
-static bool would_do(const struct facts *f, double peak)
-{
-	const struct demand *d = &f->demand;
-
-	return peak - d->peak[DEMAND_WORLDS - 1] < rule_difference(f) &&
-	       rule_size_wanted(f) <= d->capacity;
 }
 
 const char *say_without(const struct facts *f, const char *what, double peak)

@@ -237,6 +237,7 @@ START_TEST(a_leak_in_a_pool_that_has_the_right_size_is_the_whole_cause)
 	ck_assert_double_gt(number(&v.causes[0], "peak_demand_without"), 4);
 	ck_assert_double_le(number(&v.causes[0], "peak_demand_without"), 8);
 	ck_says(v.causes[0].text, "for moments, and the 5 there are would do");
+	ck_assert(v.causes[0].alone);
 }
 END_TEST
 
