@@ -5,8 +5,11 @@
  *	M	the capacity of the pool
  *	D	the peak of the demand, leases out and threads that ask
  *	D(-x)	the same in a world without x (demand.h)
- *	calm	the share of M below which a peak is no shortage
+ *	calm	the share of M up to which a peak is no shortage
  *	others	the share of M that makes a difference
+ *
+ * To remove x alone is enough where D(-x) <= calm * M, or where what is left
+ * is short holds, for which M would do (rule_size_wanted()).
  *
  * Each says its pitfall: what would give a wrong answer, and why it does not.
  */
@@ -51,8 +54,9 @@ static const char *say_left(const struct facts *f, double seconds)
 
 /*
  * leak: leases that will never come back, by their class lost or growing.
- * Fires for one alone, before the pool runs dry too.  D(-leaks) <= M: it is
- * the whole cause.
+ * Fires for one alone, before the pool runs dry too:
+ *
+ *	leaked >= 1
  *
  * Pitfall: neither age nor Little's law shows a leak.  A report that runs for
  * 5 minutes is older than most leaks, and a LISTEN connection that is meant to

@@ -153,6 +153,15 @@ bool rule_size_anyway(const struct facts *f, struct cause *c)
 	return true;
 }
 
+/*
+ * nothing: no other rule has fired.  With the numbers that show it:
+ *
+ *	peak of the leases out, of M;  acquires that waited, the longest
+ *
+ * Pitfall: a peak at M is no shortage, healthy pools touch it.  And an acquire
+ * that fails while slots are free has met another error than ours: it is told,
+ * but no cause is made of it.
+ */
 void rule_nothing(const struct facts *f, struct cause *c)
 {
 	const struct trace *t = f->trace;

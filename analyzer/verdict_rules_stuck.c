@@ -90,6 +90,10 @@ static bool is_unusual(const struct facts *f)
  * site that acquires much, although their holds are short otherwise; and they
  * all end together.  Replaces rule_held(): the code that holds is not at fault.
  *
+ *	long at one moment >= blocked-share * (M - by design - leaked)
+ *	the end of the last - of the first <= a quarter of the longest
+ *	long in all < others * acquires;  hold-cap > blocked-times * short hold
+ *
  * Pitfall: long holds that fill the pool also stop all others; but those never
  * get a lease, so no hold of theirs is long, and reports end one by one.
  */
@@ -216,6 +220,8 @@ bool rule_slow_connect(const struct facts *f, struct cause *c)
 /*
  * server-full: the server (or the limit of open files) refused a connection
  * while this process had not used up its pool.
+ *
+ *	the first connect refused so;  open then < M, where M is known
  *
  * Pitfall: the text of the refusal is translated, so the shim knows it by a
  * list, and what is not on it is a failed connect like others.
