@@ -19,6 +19,15 @@ static int take_held(struct thresholds *thresholds, const struct options *o,
 	return -EINVAL;
 }
 
+int command_thresholds(struct thresholds *thresholds, const struct options *o,
+		       struct arena *arena, const char **ret_error)
+{
+	const int err = thresholds_parse(
+		thresholds, option_text(o, SETTING_VERDICT), arena, ret_error);
+
+	return err ? err : take_held(thresholds, o, ret_error);
+}
+
 int command_gate(struct gate *gate, const struct options *o,
 		 struct arena *arena, const char **ret_error)
 {
@@ -30,11 +39,7 @@ int command_gate(struct gate *gate, const struct options *o,
 			     option_text(o, SETTING_ALLOW), arena, ret_error);
 
 	if (!err)
-		err = thresholds_parse(thresholds,
-				       option_text(o, SETTING_VERDICT), arena,
-				       ret_error);
-	if (!err)
-		err = take_held(thresholds, o, ret_error);
+		err = command_thresholds(thresholds, o, arena, ret_error);
 	gate->thresholds = thresholds;
 	if (err || !path)
 		return err;

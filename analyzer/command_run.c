@@ -273,7 +273,7 @@ static void show_view(void *data)
 		fprintf(stderr, "connleak: nothing can be said now: %s\n",
 			run->could_not);
 	else
-		view_print(run->folder.path, stderr);
+		view_print(run->folder.path, run->gate.thresholds, stderr);
 }
 
 static int launch_run(struct run *run, struct arena *arena,

@@ -21,6 +21,7 @@
 #include "analyzer/commands.h"
 #include "analyzer/proc.h"
 #include "analyzer/stamps.h"
+#include "analyzer/thresholds.h"
 #include "analyzer/view.h"
 #include "record/reader.h"
 
@@ -33,6 +34,7 @@ struct watched {
 	int pidfd;	       /* -1 where the kernel has none to give */
 	unsigned without;      /* looks in a row that did not find our output */
 	struct stamps *stamps; /* NULL: no signal asks */
+	const struct thresholds *thresholds; /* of views; NULL: the usual */
 };
 
 /* Pids come again; 0 is a start that is hidden from us. */
@@ -143,7 +145,7 @@ static void show_if_asked(struct watched *w, const char *record)
 	if (!w->stamps || !stamps_look(w->stamps))
 		return;
 	wait_for_readers();
-	view_print(record, stderr);
+	view_print(record, w->thresholds, stderr);
 }
 
 static uint64_t now_ns(void)
@@ -171,6 +173,20 @@ static int read_process(const char *record, struct watched *w,
 	return 0;
 }
 
+/* What is wrong with a setting is said at the end. */
+static const struct thresholds *read_thresholds(char **argv,
+						struct arena *arena)
+{
+	struct thresholds *thresholds = arena_alloc(arena, sizeof(*thresholds));
+	const char *why;
+	struct options o;
+
+	if (options_parse(&o, COMMAND_REPORT, 2, argv, arena, &why) ||
+	    command_thresholds(thresholds, &o, arena, &why))
+		return NULL;
+	return thresholds;
+}
+
 int command_watch(int argc, char **argv, struct arena *arena,
 		  const char **ret_error)
 {
@@ -185,8 +201,10 @@ int command_watch(int argc, char **argv, struct arena *arena,
 	closefrom(STDERR_FILENO + 1); /* where orphan.c could not */
 	if (read_process(argv[1], &w, arena, ret_error))
 		return STATUS_FAILED;
-	if (getenv("CONNLEAK_SIGNAL"))
+	if (getenv("CONNLEAK_SIGNAL")) {
 		w.stamps = stamps_new(argv[1]);
+		w.thresholds = read_thresholds(argv, arena);
+	}
 	if (find(&w))
 		while (!wait_once(&w)) {
 			follow(&w);

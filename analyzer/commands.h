@@ -16,6 +16,8 @@
 #include "analyzer/options.h"
 #include "analyzer/report.h"
 
+struct thresholds;
+
 #define STATUS_FAILED	  125 /* connleak itself, or called wrongly */
 #define STATUS_CANNOT_RUN 126
 #define STATUS_NOT_FOUND  127
@@ -48,6 +50,11 @@ int judge_records(int argc, char **argv, const struct judging *judging,
  */
 int command_gate(struct gate *gate, const struct options *options,
 		 struct arena *arena, const char **ret_error)
+	__attribute__((warn_unused_result));
+/* The same of the thresholds alone, which a view needs too. */
+int command_thresholds(struct thresholds *thresholds,
+		       const struct options *options, struct arena *arena,
+		       const char **ret_error)
 	__attribute__((warn_unused_result));
 
 /*

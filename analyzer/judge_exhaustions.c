@@ -110,6 +110,8 @@ static void fill_keeper(struct report *r, struct places *places,
 	fill_keeper_use(&r->arena, keeper, now, &out->use);
 	if (out->use.idle_s > out->age_s)
 		out->use.idle_s = out->age_s;
+	if (out->use.query_s > out->age_s)
+		out->use.query_s = out->age_s;
 }
 
 /* A keeper of one exhaustion is none of another: so many are left. */

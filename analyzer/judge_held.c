@@ -22,13 +22,10 @@ static bool is_too_long(const struct report_handle *handle, double limit)
 	       limit;
 }
 
-/*
- * Who waits for an answer is busy.  Where the program sends its queries and
- * goes on, nobody may wait any more: for a while it is believed to.
- */
-static bool is_busy(const struct report_use *use, double limit)
+/* Who waits for an answer is busy.  What gave up on one has its class. */
+static bool is_busy(const struct report_use *use)
 {
-	return use->in_query || use->query_s <= limit;
+	return use->in_query || !isnan(use->query_s);
 }
 
 /*
@@ -45,7 +42,7 @@ static void add_out(struct places *places, struct place *place,
 
 		for (size_t i = 0; i < group->handle_count; i++)
 			if (!group->handles[i].pooled &&
-			    !is_busy(&group->handles[i].use, limit) &&
+			    !is_busy(&group->handles[i].use) &&
 			    is_too_long(&group->handles[i], limit))
 				places_add_long(places, place,
 						&group->handles[i]);

@@ -66,12 +66,14 @@ static void fill_use(struct arena *arena, const struct record_slot *slot,
 {
 	const uint64_t last =
 		slot->used_ns > acquired_ns ? slot->used_ns : acquired_ns;
+	const uint64_t turned =
+		slot->turned_ns > acquired_ns ? slot->turned_ns : acquired_ns;
 
 	judge_fill_doing(use, slot->doing);
 	use->in_query = slot->calls != 0;
 	use->sqlstate = judge_sqlstate(arena, slot->error);
 	if (now && slot->turned_ns && classes_is_in_query(slot))
-		use->query_s = since(now, slot->turned_ns);
+		use->query_s = since(now, turned);
 	if (!slot->used_ns || !now)
 		return;
 	use->idle_s = since(now, last);

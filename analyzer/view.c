@@ -17,10 +17,11 @@ static uint64_t now_ns(void)
 }
 
 /* It was asked for, so it is also said where it cannot be had. */
-void view_print(const char *path, FILE *out)
+void view_print(const char *path, const struct thresholds *thresholds,
+		FILE *out)
 {
 	struct report report = { .viewed_ns = now_ns() };
-	const struct gate gate = { .suppress = NULL };
+	const struct gate gate = { .thresholds = thresholds };
 	const char *unread = NULL;
 	struct evidence evidence;
 

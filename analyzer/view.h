@@ -12,7 +12,10 @@
 
 #include <stdio.h>
 
-/* Of a run's folder, or of one record. */
-void view_print(const char *path, FILE *out);
+struct thresholds;
+
+/* Of a run's folder, or of one record; `thresholds` may be NULL. */
+void view_print(const char *path, const struct thresholds *thresholds,
+		FILE *out);
 
 #endif
