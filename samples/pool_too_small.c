@@ -18,6 +18,7 @@
  * connleak says: pool-too-small.capacity, 3
  * connleak says: pool-too-small.peak_demand, 20 to 24
  * connleak says: pool-too-small.advised, 10 to 24
+ * connleak says: pool-too-small.allowed, 197
  */
 #include <libpq-fe.h>
 #include <pthread.h>

@@ -7,8 +7,8 @@
  * On call: "the site hangs", three times a week, and no error anywhere: nobody
  * had ever set a time after which to give up.  The database had nothing to do,
  * 50 sessions were idle.  A tool that tells leases older than 60 s told all
- * reports, so all reports were searched for a leak, and one was found, and
- * mended; it hung again two days later.  150 minutes, each time.
+ * reports; so a leak was looked for in each, and one was found, and mended; it
+ * hung again two days later.  150 minutes, each time.
  *
  * What it was: a report takes a connection for its first query and keeps it
  * while the print service makes pages of it, for minutes; 100 users who do so

@@ -57,13 +57,14 @@ use() { # NAME
 	}
 }
 
-# With the rules that scan writes, as a user does.
+# With the rules that scan writes, and the server asked, as a user does.
 record() {
 	local status=0
 	rm -rf "$folder"
 	mkdir -p "$folder"
 	"$BUILD/connleak" scan "$BUILD/samples/$name" >"$folder/rules"
 	"$BUILD/connleak" run --hooks "$folder/rules" -o "$folder/run" \
+		--ask-server "dbname=${PGDATABASE:?there is no server}" \
 		--text "$folder/report.txt" --json "$folder/report.json" -- \
 		"$BUILD/samples/$name" >"$folder/out" || status=$?
 	echo $status >"$folder/status"
@@ -167,13 +168,15 @@ margins() {
 }
 
 # A report in ROOM lines: where that is too few, who had all of the pool is left
-# out, and if need be the findings.  The answer stands above them.
+# out, and if need be the findings and the timeouts.  The answer stands above.
 shorten() { # ROOM
 	awk -v RS= -v room="$1" -v where="${folder#"$ROOT/"}/run" '
 	function detail(text) {
 		if (text ~ /^pool [^\n]* ran dry at/)
+			return 3
+		if (text ~ /^(connleak found|#|    )/)
 			return 2
-		return text ~ /^(connleak found|#|    )/
+		return text ~ /^timeouts:/
 	}
 	{
 		text[NR] = $0
@@ -182,7 +185,7 @@ shorten() { # ROOM
 		total += lines[NR]
 	}
 	END {
-		for (most = 2; most && total + 2 > room; most--)
+		for (most = 3; most && total + 2 > room; most--)
 			for (i = 1; i <= NR; i++)
 				if (details[i] == most) {
 					total -= lines[i]
@@ -199,16 +202,17 @@ shorten() { # ROOM
 	}' "$folder/report.txt"
 }
 
-# On a screen of 80 columns and 40 lines.
+# On a screen of 80 columns and 43 lines.
 show() {
 	local above
 	record
 	above=$(sed -nE "/^ \* ($name -|On call:)/,/^ \*\$/ s/^ \* ?//p" "$source"
-		echo "\$ connleak scan $name >$name.rules"
-		echo "\$ connleak run --hooks $name.rules $name"
+		echo "\$ connleak scan $name >pool.rules"
+		echo "\$ connleak run --hooks pool.rules --ask-server" \
+			"dbname=$PGDATABASE $name"
 		cat "$folder/out")
 	printf '\n%s\n' "$above"
-	shorten $((40 - $(wc -l <<<"$above")))
+	shorten $((43 - $(wc -l <<<"$above")))
 }
 
 all_of() { # COMMAND NAME...

@@ -35,7 +35,13 @@ expect_as_many_as_advised_to_be_enough() {
 }
 
 test_incident_orm_after_refactoring() { check_incident orm_after_refactoring; }
-test_incident_reports() { check_incident reports; }
+
+test_incident_reports() {
+	check_incident reports
+	json incidents/reports/report.json '.timeouts.asked.limits[0] |
+		[.statement_timeout_s, .lock_timeout_s,
+		 .idle_in_transaction_session_timeout_s]' '[0,0,0]'
+}
 
 test_incident_healthy() {
 	check_incident healthy
