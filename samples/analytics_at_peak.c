@@ -21,6 +21,7 @@
  * connleak says: leak.leaked, 14
  * connleak says: leak: 14 of 14 times after SQLSTATE 22008, 0 of
  * connleak says: slow-query, not alone, in make_figures
+ * connleak says: slow-query.query_share, 0.9 to 1
  * connleak says: leaked-lease:lost, 14, in import_order
  * near: others=0.733333, neither of two causes has three quarters of the pool
  */

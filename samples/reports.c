@@ -18,6 +18,7 @@
  *
  * connleak says: status, 23
  * connleak says: application-holds, alone, in make_report
+ * connleak says: application-holds.query_share, 0 to 0.1
  * connleak says: leak, not alone, in make_report
  * connleak says: leak.leaked, 11
  * connleak says: leak: 11 of 11 times after SQLSTATE 22012, 0 of
