@@ -9,6 +9,7 @@
 #include "preload/say.h"
 #include "record/escape.h"
 #include "record/format.h"
+#include "record/writer.h"
 
 void line_add(struct line *line, const char *text)
 {
@@ -84,7 +85,7 @@ static struct stat_line read_stat(const char *path)
 {
 	struct stat_line stat = { 0 };
 	const char *name_end;
-	char text[1024];
+	char text[640]; /* as far as field 22, whatever the others are */
 	ssize_t length = -1;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -179,7 +180,7 @@ void line_word(struct line *line, const char *word)
 
 bool line_log(struct line *line, const char *folder)
 {
-	char path[1024];
+	char path[WRITER_PATH_MAX - 16]; /* it is shorter than a record's */
 	bool done;
 	int fd;
 

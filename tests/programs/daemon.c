@@ -110,7 +110,7 @@ static void serve(void)
 	count_descriptors("reopened");
 	kept = PQconnectdb("");
 	finished = PQconnectdb("");
-	refused = PQconnectdb("host=127.0.0.1 port=1");
+	refused = PQconnectdb("host=127.0.0.1 port=1 connect_timeout=9");
 	say("sockets %d and %d\n", PQsocket(kept), PQsocket(finished));
 	count_descriptors("connected");
 	PQfinish(finished);
