@@ -48,15 +48,16 @@ static const bool queries[LIBPQ_HOOKS] = {
 struct call {
 	const struct libpq *copy;
 	libpq_code *real;
-	bool program; /* an event: the program's call, and we are at work */
 	uint64_t began_ns;
 	/* Of one that uses a connection: */
 	const PGconn *conn;
 	const void *caller, *frame;
-	enum libpq_function function;
 	struct use *use; /* NULL if the call could not be kept */
-	bool is_inner;	 /* libpq's own, of which nothing is kept */
-	bool tells;	 /* what it comes to is to be asked */
+	enum libpq_function function;
+	bool is_inner; /* libpq's own, of which nothing is kept */
+	bool tells;    /* what it comes to is to be asked */
+	/* Of each: an event, the program's call, and we are at work. */
+	bool program;
 };
 
 static uint64_t now(void)
