@@ -9,10 +9,9 @@
 static const struct {
 	const char *name;
 	double fallback;
-	const char *reason;
 } rows[THRESHOLDS] = {
-#define THRESHOLD(id, name, fallback, reason) \
-	[THRESHOLD_##id] = { name, fallback, reason },
+#define THRESHOLD(id, name, kind, fallback, reason) \
+	[THRESHOLD_##id] = { name, fallback },
 #include "analyzer/verdict.def"
 };
 
@@ -81,14 +80,4 @@ int thresholds_parse(struct thresholds *t, const char *list,
 		if (*item)
 			err = parse_item(t, item, arena, ret_error);
 	return err;
-}
-
-const char *threshold_name(enum threshold_id id)
-{
-	return rows[id].name;
-}
-
-const char *threshold_reason(enum threshold_id id)
-{
-	return rows[id].reason;
 }

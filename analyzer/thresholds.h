@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thresholds - what the verdict compares with; verdict.def has them all
+ * thresholds - what the rules compare with; verdict.def has them all
  */
 #ifndef ANALYZER_THRESHOLDS_H
 #define ANALYZER_THRESHOLDS_H
@@ -8,7 +8,7 @@
 #include "analyzer/arena.h"
 
 enum threshold_id {
-#define THRESHOLD(id, name, fallback, reason) THRESHOLD_##id,
+#define THRESHOLD(id, name, kind, fallback, reason) THRESHOLD_##id,
 #include "analyzer/verdict.def"
 	THRESHOLDS
 };
@@ -26,8 +26,5 @@ int thresholds_parse(struct thresholds *t, const char *list,
 		     struct arena *arena, const char **ret_error)
 	__attribute__((warn_unused_result));
 void thresholds_default(struct thresholds *t);
-
-const char *threshold_name(enum threshold_id id);
-const char *threshold_reason(enum threshold_id id);
 
 #endif

@@ -62,19 +62,19 @@ check_kinds() {
 		print $1 "_" $2, $3 }' analyzer/kinds.def)
 }
 
-# The causes, and the thresholds with their defaults.
+# The causes, and the thresholds with their defaults and reasons.
 check_verdict() {
-	local name fallback
+	local name fallback reason line
+	local row='\(\w+, *"(.*)", *\w+, *([0-9.]+), *"(.*)"\)'
+	line=$(tr -s ' \n' ' ' <<<"$text")
 	while read -r name; do
 		says "$name" || complain "the cause $name is missing"
 	done < <(sed -nE 's/.*ROW\([A-Z_]+, "([a-z-]+)"\).*/\1/p' \
 		analyzer/verdict.h)
-	while read -r name fallback; do
-		grep -qF -- "$name ($fallback)" <<<"$text" ||
-			complain "the threshold $name ($fallback) is missing"
-	done < <(awk -F'[(,] *' '/^THRESHOLD\(/ {
-		gsub("\"", "")
-		print $3, $4 }' analyzer/verdict.def)
+	while read -r name fallback reason; do
+		grep -qF -- "$name ($fallback) ${reason^}." <<<"$line" ||
+			complain "$name ($fallback) is missing: $reason"
+	done < <(sed -nE "s/^THRESHOLD$row\$/\1 \2 \3/p" analyzer/verdict.def)
 }
 
 render

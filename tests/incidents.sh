@@ -112,24 +112,14 @@ moved_thresholds() {
 	function tell(name, less, more) {
 		printf "%s=%.6g\n%s=%.6g\n", name, less, name, more
 	}
-	BEGIN {
-		split("calm dry-share spike-share blocked-share others " \
-			"connecting erlang-waits util", words, " ")
-		for (i in words)
-			is_share[words[i]] = 1
-		split("hold-times spike inflation blocked-times held-times",
-			words, " ")
-		for (i in words)
-			is_factor[words[i]] = 1
-	}
 	/^THRESHOLD\(/ {
 		gsub("\"", "")
-		if (is_share[$3])
-			tell($3, $4 / 3, 1 - (1 - $4) / 3)
-		else if (is_factor[$3])
-			tell($3, 1 + ($4 - 1) / 3, 1 + ($4 - 1) * 3)
+		if ($4 == "SHARE")
+			tell($3, $5 / 3, 1 - (1 - $5) / 3)
+		else if ($4 == "FACTOR")
+			tell($3, 1 + ($5 - 1) / 3, 1 + ($5 - 1) * 3)
 		else
-			tell($3, $4 / 3, $4 * 3)
+			tell($3, $5 / 3, $5 * 3)
 	}' "$ROOT/analyzer/verdict.def"
 }
 
