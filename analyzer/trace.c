@@ -496,11 +496,13 @@ static uint64_t middle_ns(size_t n)
 	return n ? (UINT64_C(750) << n) : 500;
 }
 
-static uint64_t hold_ns(const uint64_t counts[RECORD_HOLD_BUCKETS],
-			double share)
+uint64_t trace_hold_ns(const struct trace *t, double share)
 {
-	uint64_t total = 0, below = 0;
+	uint64_t counts[RECORD_HOLD_BUCKETS] = { 0 }, total = 0, below = 0;
 
+	for (size_t i = 0; i < t->site_count; i++)
+		for (size_t n = 0; n < RECORD_HOLD_BUCKETS; n++)
+			counts[n] += t->sites[i].hold_us[n];
 	for (size_t n = 0; n < RECORD_HOLD_BUCKETS; n++)
 		total += counts[n];
 	for (size_t n = 0; n < RECORD_HOLD_BUCKETS; n++) {
@@ -509,25 +511,6 @@ static uint64_t hold_ns(const uint64_t counts[RECORD_HOLD_BUCKETS],
 			return middle_ns(n);
 	}
 	return 0;
-}
-
-uint64_t trace_site_hold_ns(const struct trace_site *site, double share)
-{
-	uint64_t counts[RECORD_HOLD_BUCKETS];
-
-	for (size_t n = 0; n < RECORD_HOLD_BUCKETS; n++)
-		counts[n] = site->hold_us[n];
-	return hold_ns(counts, share);
-}
-
-uint64_t trace_hold_ns(const struct trace *t, double share)
-{
-	uint64_t counts[RECORD_HOLD_BUCKETS] = { 0 };
-
-	for (size_t i = 0; i < t->site_count; i++)
-		for (size_t n = 0; n < RECORD_HOLD_BUCKETS; n++)
-			counts[n] += t->sites[i].hold_us[n];
-	return hold_ns(counts, share);
 }
 
 uint64_t trace_median_ns(const struct trace *t)

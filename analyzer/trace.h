@@ -117,10 +117,13 @@ bool trace_read(struct trace *t, struct arena *arena,
 /* NULL if nothing is known of it. */
 const struct trace_site *trace_site(const struct trace *t, uint32_t number);
 
-/* Half of the holds that ended took at most so long; 0 if none has. */
-uint64_t trace_median_ns(const struct trace *t);
-/* The same of any share of them. */
+/*
+ * How long `share` of the holds that ended took at most, to a factor of two: the
+ * middle of those that are counted together, where shares.h has the upper end.
+ * 0 if none has ended.
+ */
 uint64_t trace_hold_ns(const struct trace *t, double share);
-uint64_t trace_site_hold_ns(const struct trace_site *site, double share);
+/* The same of half of them. */
+uint64_t trace_median_ns(const struct trace *t);
 
 #endif

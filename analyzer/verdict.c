@@ -12,8 +12,6 @@ static const char *const names[] = {
 #undef CAUSE
 };
 
-#define NAMES (sizeof(names) / sizeof(names[0]))
-
 const char *cause_name(enum cause_id id)
 {
 	return names[id];
