@@ -52,8 +52,7 @@ static json_t *pool(struct json_writer *w, const struct report_pool *p)
 	member_count(w, object, "peak_used", p->peak_used);
 	member_count(w, object, "peak_demand", p->peak_demand);
 	member_count(w, object, "waits", p->waits);
-	member_count(w, object, "failures",
-		     p->nothing + p->errors + p->exceptions);
+	member_count(w, object, "failures", report_pool_failures(p));
 	member_known(w, object, "pid", p->pid);
 	member_text(w, object, "rule", p->rule);
 	member_count(w, object, "used", p->used);

@@ -95,11 +95,6 @@ static void add_record(struct report *r, const struct pools *pools)
 		r->totals.peak_leases = peak;
 }
 
-static uint64_t failures(const struct report_pool *pool)
-{
-	return pool->nothing + pool->errors + pool->exceptions;
-}
-
 static int order(uint64_t a, uint64_t b)
 {
 	return (a < b) - (a > b);
@@ -109,7 +104,7 @@ static int order(uint64_t a, uint64_t b)
 static int worse(const void *a, const void *b)
 {
 	const struct report_pool *x = a, *y = b;
-	int n = order(failures(x), failures(y));
+	int n = order(report_pool_failures(x), report_pool_failures(y));
 
 	n = n ? n : order(x->waits, y->waits);
 	n = n ? n : order(x->peak_used, y->peak_used);

@@ -2,6 +2,8 @@
 /* The names that users and programs read and write. */
 #include "analyzer/report.h"
 
+#include <string.h>
+
 const char *report_reason_name(enum report_reason reason)
 {
 	static const char *const names[REASONS] = {
@@ -33,4 +35,14 @@ const char *report_limit_name(int limit)
 	};
 
 	return names[limit];
+}
+
+uint64_t report_pool_failures(const struct report_pool *pool)
+{
+	return pool->nothing + pool->errors + pool->exceptions;
+}
+
+bool report_is_nothing(const struct report_verdict *verdict)
+{
+	return !strcmp(verdict->cause, "nothing");
 }

@@ -290,6 +290,11 @@ const char *report_reason_name(enum report_reason reason);
 const char *report_status_name(enum report_status status);
 const char *report_limit_name(int limit);
 
+/* Acquires that got nothing, however that was. */
+uint64_t report_pool_failures(const struct report_pool *pool);
+/* It says that nothing was wrong. */
+bool report_is_nothing(const struct report_verdict *verdict);
+
 /*
  * A format: writes `report` to `out`.  `colour` asks for colours where the
  * format has them.  Returns 0, or a negative errno.

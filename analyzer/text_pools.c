@@ -39,7 +39,7 @@ static const char *waits(const struct text *t, const struct report_pool *pool)
 static const char *failures(const struct text *t,
 			    const struct report_pool *pool)
 {
-	const uint64_t count = pool->nothing + pool->errors + pool->exceptions;
+	const uint64_t count = report_pool_failures(pool);
 
 	if (!count)
 		return NULL;

@@ -238,8 +238,7 @@ static bool is_told(const struct report *report)
 	if (!to->advice)
 		return false;
 	return report->status != REPORT_CLEAN || text_listed(report) ||
-	       (report->verdict_count &&
-		strcmp(report->verdict->cause, "nothing") != 0);
+	       (report->verdict_count && !report_is_nothing(report->verdict));
 }
 
 const char *text_timeouts_beside(const struct text *t)

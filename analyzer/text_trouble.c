@@ -6,13 +6,12 @@
 #include "analyzer/text.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* The cause of the worst pool that has one; or NULL. */
 static const struct report_verdict *worst(const struct report *report)
 {
 	for (size_t i = 0; i < report->verdict_count; i++)
-		if (strcmp(report->verdict[i].cause, "nothing") != 0)
+		if (!report_is_nothing(&report->verdict[i]))
 			return &report->verdict[i];
 	return NULL;
 }
@@ -22,10 +21,7 @@ static const struct report_pool *failing(const struct report *report)
 {
 	const struct report_pool *first = report->pools;
 
-	return report->pool_count && first->nothing + first->errors +
-					     first->exceptions
-		       ? first
-		       : NULL;
+	return report->pool_count && report_pool_failures(first) ? first : NULL;
 }
 
 const char *text_trouble(const struct text *t)
@@ -42,8 +38,8 @@ const char *text_trouble(const struct text *t)
 		return NULL;
 	return arena_printf(t->arena,
 			    "%" PRIu64 " of %" PRIu64 " acquires of %s failed",
-			    pool->nothing + pool->errors + pool->exceptions,
-			    pool->attempts, text_safe(t, pool->name, "?"));
+			    report_pool_failures(pool), pool->attempts,
+			    text_safe(t, pool->name, "?"));
 }
 
 const char *text_would_gate(const struct text *t)

@@ -11,15 +11,9 @@
  */
 #include "analyzer/text.h"
 
-#include <string.h>
 #include "analyzer/columns.h"
 
 #define INDENT 4
-
-static bool is_nothing(const struct report_verdict *v)
-{
-	return !strcmp(v->cause, "nothing");
-}
 
 static void write_headline(const struct text *t, const struct report_verdict *v)
 {
@@ -59,7 +53,7 @@ void text_why(const struct text *t)
 	for (size_t i = 0; i < report->verdict_count; i++) {
 		const struct report_verdict *v = &report->verdict[i];
 
-		if (is_nothing(v))
+		if (report_is_nothing(v))
 			continue;
 		if (v->headline) {
 			if (said++)
@@ -80,7 +74,7 @@ void text_why_not(const struct text *t)
 {
 	const struct report *report = t->report;
 
-	if (report->verdict_count && is_nothing(report->verdict) &&
+	if (report->verdict_count && report_is_nothing(report->verdict) &&
 	    report->verdict->pool)
 		columns_wrap(
 			t->out,

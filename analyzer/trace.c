@@ -482,6 +482,12 @@ bool trace_read(struct trace *t, struct arena *arena,
 	return true;
 }
 
+uint64_t trace_failures(const struct trace *t)
+{
+	return t->sums[POOL_NOTHING] + t->sums[POOL_ERRORS] +
+	       t->sums[POOL_EXCEPTIONS];
+}
+
 const struct trace_site *trace_site(const struct trace *t, uint32_t number)
 {
 	for (size_t i = 0; i < t->site_count; i++)

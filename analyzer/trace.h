@@ -114,13 +114,16 @@ bool trace_read(struct trace *t, struct arena *arena,
 		const struct reader *reader, uint32_t number,
 		const uint8_t *classes, uint64_t now_ns);
 
+/* Acquires that got nothing, however that was. */
+uint64_t trace_failures(const struct trace *t);
+
 /* NULL if nothing is known of it. */
 const struct trace_site *trace_site(const struct trace *t, uint32_t number);
 
 /*
- * How long `share` of the holds that ended took at most, to a factor of two: the
- * middle of those that are counted together, where shares.h has the upper end.
- * 0 if none has ended.
+ * How long `share` of the holds that ended took at most, to a factor of two:
+ * the middle of those that are counted together, where shares.h has the upper
+ * end. 0 if none has ended.
  */
 uint64_t trace_hold_ns(const struct trace *t, double share);
 /* The same of half of them. */

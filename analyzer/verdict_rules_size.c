@@ -165,8 +165,7 @@ bool rule_size_anyway(const struct facts *f, struct cause *c)
 void rule_nothing(const struct facts *f, struct cause *c)
 {
 	const struct trace *t = f->trace;
-	const uint64_t failures = t->sums[POOL_NOTHING] + t->sums[POOL_ERRORS] +
-				  t->sums[POOL_EXCEPTIONS];
+	const uint64_t failures = trace_failures(t);
 	const char *of = f->demand.told ? arena_printf(f->arena, " of %u",
 						       f->demand.capacity)
 					: "";
