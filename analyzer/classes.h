@@ -9,7 +9,8 @@
  *		search found what holds it
  * lost		a complete search at a normal end found nothing that does
  * growing	three or more of its site are out, and two or more of them were
- *		left behind: used, and not since the site acquired a later one.
+ *		left behind: used, in no query, and not used since the site
+ *		acquired a later one.
  *		If the process did not end normally, only those count that are
  *		overdue: out for a quarter longer than any was that the site
  *		acquired and that came back
@@ -22,7 +23,8 @@
  *		replicates
  * lost		the thread that had it last has ended, or ended the process
  * growing	as above, but only those that are overdue ever count; and one
- *		that was never used is left behind too, where others came back
+ *		that was never used is left behind too, where others came back;
+ *		one whose thread asks for one more is not
  * held		it was out when the process ended normally
  * undecided	the process did not end so
  *

@@ -41,7 +41,7 @@
  *   the bound and may be too much.
  * - Requests for long holds that were never granted are in no log: the world
  *   with long holds is too small by them.  So where these have much of the
- *pool, and what the world lacks has not, all who wait are its demand.
+ *   pool, and what the world lacks has not, all who wait are its demand.
  */
 #include "analyzer/demand.h"
 
@@ -144,8 +144,7 @@ struct world {
 	double hold_s; /* the mean of all holds in it, leaks left out */
 };
 
-/* What is out at the end is so all through the last bucket, as far as it goes.
- */
+/* What is out at the end is so all through the last bucket, to its end. */
 static uint64_t gone_at(const struct trace *t, const struct trace_lease *lease)
 {
 	return lease->to_ns < t->end_ns ? lease->to_ns

@@ -41,7 +41,7 @@ struct gate {
 	bool allows[REASONS];
 	struct gate_limit limits[LIMITS];
 	struct suppress *suppress;	     /* what is by design; or NULL */
-	const struct thresholds *thresholds; /* of the verdict; or NULL */
+	const struct thresholds *thresholds; /* for the rules; or NULL */
 };
 
 /*

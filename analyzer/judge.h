@@ -21,8 +21,8 @@
 
 /*
  * Fills `report`, whose arena must be ready, and in which may be what a server
- * has answered (ask_server.h); what the evidence is made of must
- * live as long.  `could_not` is why nothing could be kept at all, or NULL.
+ * has answered (ask_server.h); what the evidence is made of must live as long.
+ * `could_not` is why nothing could be kept at all, or NULL.
  */
 void judge(struct report *report, const struct evidence *evidence,
 	   const struct gate *gate, const char *could_not);

@@ -8,9 +8,10 @@
  *	    who had them, those who kept them longest first:
  *	    17  report_all src/report.c:42
  *	        out for 2.1 s to 35 min 2 s
- *	        5 in a query for up to 2.0 s, 12 idle; no query for up to 30 min
- *0 s 5 of 17 came back, after up to 40.2 s backends 700, 701, 702, 703, 704,
- *705, 706, 707 and 9 more
+ *	        5 in a query for up to 2.0 s, 12 idle; no query for up to
+ *	        30 min 0 s
+ *	        5 of 17 came back, after up to 40.2 s
+ *	        backends 700, 701, 702, 703, 704, 705, 706, 707 and 9 more
  */
 #include "analyzer/text.h"
 

@@ -4,12 +4,13 @@
  *
  * This is all that the verdict knows of a pool: its sums, its series (what
  * happened in each of at most 1,024 buckets of time), each lease that was out
- * for long or is still out, and what became of the leases of each site.  It is
- * filled from a record, or by hand: nothing behind it asks the record.
+ * for RECORD_HOLD_NS or is still out, and what became of the leases of each
+ * site.  It is filled from a record, or by hand: nothing behind it asks the
+ * record.
  *
- * Times are nanoseconds since the series of the pool began.  Leases shorter
- * than RECORD_HOLD_NS are in the sums, the series and the histograms alone;
- * they are called short, all others long.
+ * Times are nanoseconds since the series of the pool began.  Shorter leases are
+ * in the sums, the series and the histograms alone.  Which of the others are
+ * *long* depends on the pool: demand_is_long().
  *
  * The pool of all connections of a process is one too: its leases are the
  * connections, an attempt is a connect, and it has no capacity but the server.
@@ -37,7 +38,7 @@ enum trace_fate {
 	TRACE_OUT,    /* out; whether for good is not known */
 };
 
-/* A long lease, or one that is out. */
+/* One that was out for RECORD_HOLD_NS, or is out. */
 struct trace_lease {
 	uint32_t site;
 	enum trace_fate fate;

@@ -2,7 +2,7 @@
 /*
  * verdict - why a pool ran dry, or that nothing was wrong with it
  *
- * Each cause has a rule of its own (verdict_rules.c), several may fire.  A
+ * Each cause has a rule (verdict_rules.h), and several may fire.  A
  * cause is worth what removing it alone would have done to the peak of the
  * demand (demand.h): one that makes it calm, well below the capacity, is the
  * cause; where only two together do, both are named, the one with more slots
