@@ -72,8 +72,8 @@ static bool is_same(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
-static struct report_limits *limits_of(const struct asking *a, const char *user,
-				       const char *dbname)
+static struct report_server_limits *
+limits_of(const struct asking *a, const char *user, const char *dbname)
 {
 	for (size_t i = 0; i < a->ret->limit_count; i++)
 		if (is_same(a->ret->limits[i].user, user) &&
@@ -86,7 +86,7 @@ static void add_who(const struct asking *a, const char *user,
 		    const char *dbname)
 {
 	struct report_asked *ret = a->ret;
-	struct report_limits *limits;
+	struct report_server_limits *limits;
 
 	if (ret->limit_count == WHO_MOST || limits_of(a, user, dbname))
 		return;
@@ -156,11 +156,11 @@ static void take_row(const struct asking *a, const PGresult *result, int row)
 {
 	const char *name = field(a, result, row, 2);
 	const char *value = field(a, result, row, 3);
-	struct report_limits *limits = limits_of(a, field(a, result, row, 0),
-						 field(a, result, row, 1));
+	struct report_server_limits *limits = limits_of(
+		a, field(a, result, row, 0), field(a, result, row, 1));
 
 	for (int i = 0; i < SERVER_LIMITS; i++)
-		if (limits && !strcmp(name, report_limit_name(i))) {
+		if (limits && !strcmp(name, report_server_limit_name(i))) {
 			limits->seconds[i] = ask_server_seconds(value);
 			return;
 		}

@@ -43,17 +43,18 @@ static json_t *missing(struct json_writer *w, const struct report_timeouts *t)
 	return object;
 }
 
-static json_t *limits(struct json_writer *w, const struct report_limits *l)
+static json_t *limits(struct json_writer *w,
+		      const struct report_server_limits *l)
 {
 	json_t *object = json_object();
 
 	member_text(w, object, "user", l->user);
 	member_text(w, object, "dbname", l->dbname);
 	for (int i = 0; i < SERVER_LIMITS; i++)
-		member_seconds(
-			w, object,
-			arena_printf(&w->arena, "%s_s", report_limit_name(i)),
-			l->seconds[i]);
+		member_seconds(w, object,
+			       arena_printf(&w->arena, "%s_s",
+					    report_server_limit_name(i)),
+			       l->seconds[i]);
 	return object;
 }
 

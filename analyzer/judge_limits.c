@@ -176,7 +176,7 @@ static const struct trace *trace_of(const struct verdicts *verdicts,
  * How many still wait at the end, each for longer than that, where they are
  * more than one acquire in twenty: what has no end is in no percentile.
  */
-static uint32_t count_endless(const struct verdicts *verdicts,
+static uint32_t count_waiting(const struct verdicts *verdicts,
 			      const struct report_pool *pool, uint64_t ms)
 {
 	const struct trace *t = trace_of(verdicts, pool);
@@ -187,11 +187,11 @@ static uint32_t count_endless(const struct verdicts *verdicts,
 		       : 0;
 }
 
-static void add_endless(struct report *r, const struct gate_limit *limit,
+static void add_waiting(struct report *r, const struct gate_limit *limit,
 			const struct verdicts *verdicts,
 			const struct report_pool *pool)
 {
-	const uint32_t count = count_endless(verdicts, pool, limit->value);
+	const uint32_t count = count_waiting(verdicts, pool, limit->value);
 
 	if (!count)
 		return;
@@ -213,7 +213,7 @@ static void add_wait(struct report *r, const struct gate_limit *limit,
 		     const struct report_pool *pool)
 {
 	if (!is_above(pool->wait_p95_s, limit->value)) {
-		add_endless(r, limit, verdicts, pool);
+		add_waiting(r, limit, verdicts, pool);
 		return;
 	}
 	add_finding(
@@ -253,7 +253,7 @@ static const char *usual_wait(struct report *r, const struct verdicts *verdicts)
 	for (size_t n = 0; n < sizeof(usual_ms) / sizeof(usual_ms[0]); n++)
 		for (size_t i = 0; i < r->pool_count; i++)
 			if (is_above(r->pools[i].wait_p95_s, usual_ms[n]) ||
-			    count_endless(verdicts, &r->pools[i], usual_ms[n]))
+			    count_waiting(verdicts, &r->pools[i], usual_ms[n]))
 				return arena_printf(&r->arena, "wait=%dms",
 						    (int)usual_ms[n]);
 	return NULL;

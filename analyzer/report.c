@@ -26,7 +26,7 @@ const char *report_status_name(enum report_status status)
 	return names[status];
 }
 
-const char *report_limit_name(int limit)
+const char *report_server_limit_name(int limit)
 {
 	static const char *const names[SERVER_LIMITS] = {
 #define LIMIT(id, name) [SERVER_LIMIT_##id] = name,

@@ -194,7 +194,7 @@ struct report_endless {
 	ROW(IDLE_IN_TRANSACTION, "idle_in_transaction_session_timeout") \
 	ROW(IDLE_SESSION, "idle_session_timeout")
 
-enum report_limit {
+enum report_server_limit {
 #define LIMIT(id, name) SERVER_LIMIT_##id,
 	SERVER_LIMIT_NAMES(LIMIT)
 #undef LIMIT
@@ -202,7 +202,7 @@ enum report_limit {
 };
 
 /* What the server bounds for one who comes as this. */
-struct report_limits {
+struct report_server_limits {
 	const char *user, *dbname;     /* both NULL: for all */
 	double seconds[SERVER_LIMITS]; /* 0: none; NAN: not known */
 };
@@ -214,7 +214,7 @@ struct report_asked {
 	const char *host, *port, *dbname, *user; /* as which it was asked */
 	int version;				 /* 150020 is 15.20 */
 	uint64_t max_connections, reserved, connections;
-	struct report_limits *limits;
+	struct report_server_limits *limits;
 	size_t limit_count;
 };
 
@@ -288,7 +288,7 @@ struct report {
 
 const char *report_reason_name(enum report_reason reason);
 const char *report_status_name(enum report_status status);
-const char *report_limit_name(int limit);
+const char *report_server_limit_name(int limit);
 
 /* Acquires that got nothing, however that was. */
 uint64_t report_pool_failures(const struct report_pool *pool);

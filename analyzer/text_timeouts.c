@@ -5,8 +5,8 @@
  *	timeouts:
  *	    without connect_timeout: 12 of 14 connections over TCP, acquired by
  *	        load_orders src/db.c:42
- *	    without tcp_user_timeout: 14 of 14; a silent peer is looked after
- *	      only when 2 h 0 min have passed
+ *	    without tcp_user_timeout: 14 of 14 connections over TCP; a silent
+ *	      peer is looked after when 2 h 0 min have passed
  *	    to set in the connection string:
  *	        connect_timeout=10 keepalives_idle=60 tcp_user_timeout=30000
  *	    pool db_take: 31 waits, of up to 4.2 s where half of the leases are
@@ -166,7 +166,7 @@ static const char *say_limit(const struct text *t, double seconds)
 
 /* That sessions may be idle for ever is what pools live on. */
 static const char *say_limits(const struct text *t,
-			      const struct report_limits *limits)
+			      const struct report_server_limits *limits)
 {
 	const char *words = NULL;
 
@@ -174,14 +174,15 @@ static const char *say_limits(const struct text *t,
 		if (i == SERVER_LIMIT_IDLE_SESSION && !(limits->seconds[i] > 0))
 			continue;
 		words = arena_printf(t->arena, "%s%s%s %s", words ? words : "",
-				     words ? ", " : "", report_limit_name(i),
+				     words ? ", " : "",
+				     report_server_limit_name(i),
 				     say_limit(t, limits->seconds[i]));
 	}
 	return words;
 }
 
 static void write_limits(const struct text *t,
-			 const struct report_limits *limits)
+			 const struct report_server_limits *limits)
 {
 	const char *who = "all roles";
 

@@ -94,7 +94,7 @@ START_TEST(every_promised_key_is_there_in_its_order)
 	};
 	struct report_pool pool = { .name = "take" };
 	struct report_server server = { .connect_timeout_s = NAN };
-	struct report_limits limits = { .user = "app" };
+	struct report_server_limits limits = { .user = "app" };
 	struct report_endless endless = { .pool = "take" };
 	struct report_keeper keeper = { .stack = made.findings[0].stack };
 	struct report_exhaustion dry = { .keepers = &keeper,

@@ -108,7 +108,7 @@ START_TEST(who_waits_at_the_end_is_told_if_that_is_longer)
 }
 END_TEST
 
-static struct report_limits limits = {
+static struct report_server_limits limits = {
 	.user = "app",
 	.dbname = "orders",
 	.seconds = { [SERVER_LIMIT_STATEMENT] = 30 },
