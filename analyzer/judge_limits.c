@@ -10,7 +10,7 @@
 #include "analyzer/naming.h"
 #include "analyzer/verdict.h"
 
-#define USUAL_UTIL 80 /* percent, as in the README */
+#define USUAL_UTIL 80 /* percent; the one in the README and the manual */
 
 /* There is no stack to tell it by: the limit does, and the pool's name. */
 static void add_finding(struct report *r, const struct gate_limit *limit,
