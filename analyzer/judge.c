@@ -25,11 +25,9 @@ static enum kind_id kind_of(const struct record_slot *slot)
 	return KIND_ABANDONED_ASYNC_CONNECT;
 }
 
-/* Other threads may go on to acquire when the end has begun. */
-static double age_s(uint64_t ended_ns, uint64_t acquired_ns)
+double judge_since_s(uint64_t now_ns, uint64_t then_ns)
 {
-	return ended_ns > acquired_ns ? (double)(ended_ns - acquired_ns) / 1e9
-				      : 0;
+	return now_ns > then_ns ? (double)(now_ns - then_ns) / 1e9 : 0;
 }
 
 void judge_fill_handle(struct arena *arena, const struct pools *pools,
@@ -47,7 +45,7 @@ void judge_fill_handle(struct arena *arena, const struct pools *pools,
 	out->acquired_at = header->started_ns + slot->acquired_ns;
 	out->age_s = out->use.idle_s = out->use.query_s = NAN;
 	if (process && process->ended_ns)
-		out->age_s = age_s(process->ended_ns, out->acquired_at);
+		out->age_s = judge_since_s(process->ended_ns, out->acquired_at);
 	out->pool = pools_name(pools, slot->pool);
 	out->pooled =
 		slot->kind == HANDLE_CONNECTION && slot->flags & SLOT_POOLED;
@@ -263,8 +261,8 @@ static void note_unused(struct report *r, const struct suppress *suppress)
 			       arena_printf(&r->arena,
 					    "%s:%u: leak:%s matched nothing",
 					    suppress->path, unused->line,
-					    unused->pattern));
-		r->notes[r->note_count - 1].always = true;
+					    unused->pattern))
+			->always = true;
 	}
 }
 

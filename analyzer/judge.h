@@ -36,6 +36,12 @@ void judge_fill_handle(struct arena *arena, const struct pools *pools,
 		       const struct process *process,
 		       struct report_handle *out);
 
+/*
+ * From then to now, in seconds.  Other threads may go on to acquire when the
+ * end has begun: then it is 0.
+ */
+double judge_since_s(uint64_t now_ns, uint64_t then_ns);
+
 /* judge_rules.c: notes on rules that matched nothing, or do not hold. */
 void judge_rules(struct report *report, const struct evidence *evidence);
 
@@ -92,8 +98,9 @@ void judge_gaps(struct report *report, const struct evidence *evidence,
 		const struct unwatched_list *unwatched, const char *could_not);
 void judge_add_incomplete(struct report *report, enum report_reason reason,
 			  const char *text);
-void judge_add_note(struct report *report, int pid, const char *exe,
-		    const char *why);
+/* It is told always if the caller says so in what is returned. */
+struct report_note *judge_add_note(struct report *report, int pid,
+				   const char *exe, const char *why);
 
 /*
  * judge_verdict.c: why pools ran dry; `found` is for trace_read().  What a pool

@@ -51,11 +51,6 @@ static void read_ended(struct arena *arena, const struct reader *reader,
 		qsort(ret->holds, ret->count, sizeof(*ret->holds), by_begin);
 }
 
-static double since(uint64_t now, uint64_t then)
-{
-	return now > then ? (double)(now - then) / 1e9 : 0;
-}
-
 /* What became of it.  A short hold is not kept, but it is over. */
 static void fill_fate(const struct reader *reader, const struct ended *ended,
 		      const struct record_keeper *keeper,
@@ -91,9 +86,10 @@ static void fill_keeper_use(struct arena *arena,
 	judge_fill_doing(use, keeper->doing);
 	use->in_query = keeper->calls != 0;
 	use->sqlstate = judge_sqlstate(arena, keeper->error);
-	use->idle_s = keeper->used_ns ? since(now, keeper->used_ns) : NAN;
+	use->idle_s =
+		keeper->used_ns ? judge_since_s(now, keeper->used_ns) : NAN;
 	use->query_s = classes_is_in_query(&connection)
-			       ? since(now, keeper->turned_ns)
+			       ? judge_since_s(now, keeper->turned_ns)
 			       : NAN;
 }
 
@@ -106,7 +102,7 @@ static void fill_keeper(struct report *r, struct places *places,
 	out->stack = places_find(places, reader, keeper->site)->stack;
 	out->tid = keeper->tid;
 	out->backend_pid = keeper->backend_pid;
-	out->age_s = since(now, keeper->acquired_ns);
+	out->age_s = judge_since_s(now, keeper->acquired_ns);
 	fill_keeper_use(&r->arena, keeper, now, &out->use);
 	if (out->use.idle_s > out->age_s)
 		out->use.idle_s = out->age_s;

@@ -31,14 +31,16 @@ void judge_add_incomplete(struct report *r, enum report_reason reason,
 	r->incomplete[r->incomplete_count++].text = text;
 }
 
-void judge_add_note(struct report *r, int pid, const char *exe, const char *why)
+struct report_note *judge_add_note(struct report *r, int pid, const char *exe,
+				   const char *why)
 {
+	struct report_note *note;
+
 	r->notes = arena_grow(&r->arena, r->notes, r->note_count,
 			      sizeof(*r->notes));
-	r->notes[r->note_count].pid = pid;
-	r->notes[r->note_count].exe = exe;
-	r->notes[r->note_count].always = false;
-	r->notes[r->note_count++].why = why;
+	note = &r->notes[r->note_count++];
+	*note = (struct report_note){ .pid = pid, .exe = exe, .why = why };
+	return note;
 }
 
 static const char *name_of(struct arena *arena, int pid, const char *exe)

@@ -52,11 +52,6 @@ const char *judge_sqlstate(struct arena *arena, uint32_t error)
 	return arena_strdup(arena, text);
 }
 
-static double since(uint64_t now, uint64_t then)
-{
-	return now > then ? (double)(now - then) / 1e9 : 0;
-}
-
 /*
  * Of a connection; `now` is since its record began, or 0.  What was before the
  * acquire is another's, or the same moment by a rougher clock.
@@ -73,10 +68,10 @@ static void fill_use(struct arena *arena, const struct record_slot *slot,
 	use->in_query = slot->calls != 0;
 	use->sqlstate = judge_sqlstate(arena, slot->error);
 	if (now && slot->turned_ns && classes_is_in_query(slot))
-		use->query_s = since(now, turned);
+		use->query_s = judge_since_s(now, turned);
 	if (!slot->used_ns || !now)
 		return;
-	use->idle_s = since(now, last);
+	use->idle_s = judge_since_s(now, last);
 }
 
 /* Nothing that is gone has it. */

@@ -144,9 +144,8 @@ void judge_rules(struct report *r, const struct evidence *e)
 	for (size_t i = 0; i < o.count; i++) {
 		const char *why = say(&r->arena, &o.list[i]);
 
-		if (!why)
-			continue;
-		judge_add_note(r, 0, NULL, why);
-		r->notes[r->note_count - 1].always = o.list[i].text != NULL;
+		if (why)
+			judge_add_note(r, 0, NULL, why)->always =
+				o.list[i].text != NULL;
 	}
 }

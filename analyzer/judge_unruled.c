@@ -71,7 +71,7 @@ void judge_unruled(struct report *r, const struct evidence *e,
 				     "but no rule is about it; to look for "
 				     "one: connleak scan %s",
 				     (unsigned long long)shared,
-				     printable_word(&r->arena, exe)));
-		r->notes[r->note_count - 1].always = true;
+				     printable_word(&r->arena, exe)))
+			->always = true;
 	}
 }
