@@ -21,7 +21,8 @@ struct said {
 	bool timeout; /* connect_timeout is given ... */
 	bool known;   /* ... as a number: */
 	uint32_t seconds;
-	bool broken; /* libpq will not take it */
+	bool broken;  /* libpq will not take it */
+	bool unheard; /* nor this, unless it is newer: a keyword is unknown */
 };
 
 static bool is_blank(int c)
@@ -90,8 +91,22 @@ static bool read_seconds(struct word w, uint32_t *ret)
 	       value <= INT32_MAX;
 }
 
+static bool is_keyword(struct word key)
+{
+	static const char *const keywords[] = {
+#define KEYWORD(name) #name,
+#include "preload/conninfo.def"
+	};
+
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
+		if (means(key, keywords[i]))
+			return true;
+	return false;
+}
+
 static void say(struct said *said, struct word key, struct word value)
 {
+	said->unheard |= !is_keyword(key);
 	if (means(key, "service")) {
 		said->service = true;
 	} else if (means(key, "connect_timeout")) {
@@ -253,7 +268,11 @@ static void say_pair(struct said *said, const char *key, const char *value)
 	    (struct word){ value, value + strlen(value), AS_IT_IS });
 }
 
-/* The first name of a database may be a whole string, in its place. */
+/*
+ * The first name of a database may be a whole string, in its place.  Where
+ * libpq gives up, it has not looked whether the arrays go on, nor whether they
+ * end.
+ */
 void bounds_by_arrays(struct bounds *b, const char *const *keys,
 		      const char *const *values, bool expands)
 {
@@ -261,7 +280,7 @@ void bounds_by_arrays(struct bounds *b, const char *const *keys,
 
 	if (!keys || !values)
 		return;
-	for (; *keys; keys++, values++) {
+	for (; !said.broken && !said.unheard && *keys; keys++, values++) {
 		const bool named = *values && !strcmp(*keys, "dbname");
 
 		if (named && expands && is_string(*values))
@@ -270,6 +289,7 @@ void bounds_by_arrays(struct bounds *b, const char *const *keys,
 			say_pair(&said, *keys, *values);
 		expands = expands && !named;
 	}
+	said.broken |= said.unheard;
 	conclude(b, &said);
 }
 

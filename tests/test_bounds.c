@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -300,6 +301,71 @@ static struct bounds of_socket(int domain, const char *host)
 	return b;
 }
 
+/* A look at what is behind them ends the test. */
+static const void *before_nothing(const char *const *texts, size_t size)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(memory, MAP_FAILED);
+	ck_assert_int_eq(mprotect(memory + page, page, PROT_NONE), 0);
+	return memcpy(memory + page - size, texts, size);
+}
+
+/* Both end where libpq gives up, which must do so as well. */
+static void give_up(const char *key, const char *value)
+{
+	const char *const keys[] = { "connect_timeout", key };
+	const char *const values[] = { "3", value };
+	const char *const *k = before_nothing(keys, sizeof(keys));
+	const char *const *v = before_nothing(values, sizeof(values));
+	PGconn *(*start)(const char *const *, const char *const *, int);
+	ConnStatusType (*status)(const PGconn *);
+	void (*finish)(PGconn *);
+	PGconn *conn;
+
+	*(void **)&start = libpq("PQconnectStartParams");
+	*(void **)&status = libpq("PQstatus");
+	*(void **)&finish = libpq("PQfinish");
+	conn = start(k, v, !strcmp(key, "dbname"));
+	ck_assert_int_eq(status(conn), CONNECTION_BAD);
+	finish(conn);
+	ck_assert_int_eq(of_arrays(k, v, true), UNKNOWN);
+}
+
+START_TEST(arrays_are_read_as_far_as_libpq_reads_them)
+{
+	give_up("dbname", "host=db1 orders");
+	give_up("dbname", "hots=db1");
+	give_up("dbname", "postgresql://db1/orders?hots");
+	give_up("dbname", "postgresql://db1/orders?hots=1");
+	give_up("hots", "db1");
+	give_up("", "db1");
+}
+END_TEST
+
+START_TEST(whatever_libpq_knows_is_no_end_of_arrays)
+{
+	PQconninfoOption *(*defaults)(void), *options;
+	void (*give_back)(PQconninfoOption *);
+
+	*(void **)&defaults = libpq("PQconndefaults");
+	*(void **)&give_back = libpq("PQconninfoFree");
+	options = defaults();
+	ck_assert_ptr_nonnull(options);
+	for (const PQconninfoOption *o = options; o->keyword; o++) {
+		const char *const keys[] = { o->keyword, "connect_timeout",
+					     NULL };
+
+		ck_assert_msg(of_arrays(keys, (const char *[]){ "1", "7" },
+					false) == 7,
+			      "%s", o->keyword);
+	}
+	give_back(options);
+}
+END_TEST
+
 START_TEST(a_socket_tells_what_it_was_told)
 {
 	const int on = 1, idle_s = 30, limit_ms = 5000;
@@ -391,6 +457,8 @@ Suite *bounds_suite(void)
 		arguments,
 		the_first_database_in_arrays_is_expanded_where_it_stands);
 	tcase_add_test(arguments, whatever_libpq_takes_means_the_same_to_us);
+	tcase_add_test(arguments, arrays_are_read_as_far_as_libpq_reads_them);
+	tcase_add_test(arguments, whatever_libpq_knows_is_no_end_of_arrays);
 	suite_add_tcase(s, arguments);
 	tcase_add_test(sockets, a_socket_tells_what_it_was_told);
 	tcase_add_test(sockets, a_socket_that_was_told_nothing_says_so);
