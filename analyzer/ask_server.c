@@ -62,7 +62,8 @@ double ask_server_seconds(const char *setting)
 	value = strtod(setting, &end);
 	end += strspn(end, " ");
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (end != setting && !strcmp(end, units[i].name))
+		if (end != setting && !strcmp(end, units[i].name) &&
+		    isfinite(value * units[i].seconds))
 			return value * units[i].seconds;
 	return NAN;
 }
@@ -139,10 +140,22 @@ static const char *field(const struct asking *a, const PGresult *result,
 		       : a->pq->PQgetvalue(result, row, column);
 }
 
+/* 0 if it is not known; what only looks like a server may say anything. */
+static uint64_t number_of(const char *value)
+{
+	uint64_t number;
+	char *end;
+
+	if (!value || *value < '0' || *value > '9')
+		return 0;
+	number = strtoull(value, &end, 10);
+	return *end || number > UINT32_MAX ? 0 : number;
+}
+
 static void take_number(struct report_asked *ret, const char *name,
 			const char *value)
 {
-	const uint64_t number = value ? strtoull(value, NULL, 10) : 0;
+	const uint64_t number = number_of(value);
 
 	if (!strcmp(name, "max_connections"))
 		ret->max_connections = number;
@@ -159,6 +172,8 @@ static void take_row(const struct asking *a, const PGresult *result, int row)
 	struct report_server_limits *limits = limits_of(
 		a, field(a, result, row, 0), field(a, result, row, 1));
 
+	if (!name)
+		return;
 	for (int i = 0; i < SERVER_LIMITS; i++)
 		if (limits && !strcmp(name, report_server_limit_name(i))) {
 			limits->seconds[i] = ask_server_seconds(value);
