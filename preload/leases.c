@@ -594,12 +594,13 @@ static void take_over(struct writer *record, uint32_t number, int32_t tid)
 
 	if (!lease || (lease->owner && slot->used_by == tid))
 		return;
+	nesting_leaves(lease);
 	slot->used_by = tid;
 	writer_slot_begin(slot);
 	slot->flags &= (uint16_t)~SLOT_OWNER_ENDED;
 	writer_slot_end(slot);
-	nesting_leaves(lease);
 	owners_give(lease, tid);
+	nesting_comes(lease);
 }
 
 void leases_used(const void *conn)

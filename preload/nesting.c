@@ -54,15 +54,24 @@ uint32_t nesting_asked(struct pool *pool, int32_t tid, uint32_t site,
 	return needed;
 }
 
+static void content(struct pool *pool, int32_t tid)
+{
+	struct lease *lease = owners_any(tid);
+
+	for (unsigned i = 0; lease && i < LOOKED_AT; i++, lease = lease->next)
+		if (lease->pool == pool)
+			let_ask(lease, false);
+}
+
 void nesting_leaves(struct lease *lease)
 {
-	struct lease *other;
-
 	let_ask(lease, false);
-	if (!lease->pool->asking || !lease->owner)
-		return;
-	other = owners_any(lease->slot->used_by);
-	for (unsigned i = 0; other && i < LOOKED_AT; i++, other = other->next)
-		if (other->pool == lease->pool)
-			let_ask(other, false);
+	if (lease->pool->asking && lease->owner)
+		content(lease->pool, lease->slot->used_by);
+}
+
+void nesting_comes(const struct lease *lease)
+{
+	if (lease->pool->asking)
+		content(lease->pool, lease->slot->used_by);
 }

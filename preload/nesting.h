@@ -27,7 +27,11 @@ void nesting_asks(struct pool *pool, int32_t tid);
 uint32_t nesting_asked(struct pool *pool, int32_t tid, uint32_t site,
 		       bool given);
 
-/* The lease leaves its thread, which is content then. */
+/*
+ * The lease leaves its thread, which is content then: its `used_by` until now;
+ * and comes to another one, which is that from now on, and content too.
+ */
 void nesting_leaves(struct lease *lease);
+void nesting_comes(const struct lease *lease);
 
 #endif

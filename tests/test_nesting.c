@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What preload/nesting.h promises: one thread, that has leases and asks. */
+/* What preload/nesting.h promises of a thread that has leases and asks. */
 #include <dirent.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "preload/leases.h"
 #include "preload/recording.h"
+#include "preload/tracker.h"
 #include "record/reader.h"
 #include "tests/scratch.h"
 #include "tests/suites.h"
@@ -141,6 +143,61 @@ START_TEST(after_it_was_in_vain_it_asks_until_one_is_given)
 }
 END_TEST
 
+static void connect_as(int handle)
+{
+	tracker_acquired(&(struct acquisition){
+		.handle = handles[handle],
+		.function = "PQconnectdb",
+		.kind = HANDLE_CONNECTION,
+		.state = SLOT_ESTABLISHED,
+		.server = { "db1", "5432", "orders", "app" },
+	});
+}
+
+static void elsewhere(void *(*what)(void *))
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, what, NULL), 0);
+	pthread_join(thread, NULL);
+}
+
+static void *use_first(void *unused)
+{
+	leases_used(handles[0]);
+	return unused;
+}
+
+START_TEST(who_hands_one_on_is_content)
+{
+	connect_as(0);
+	acquire(&the_pool, 0, 0);
+	acquire(&the_pool, 1, 1);
+	acquire(&the_pool, -1, 2);
+	ck_counts(2, 0, 2);
+	elsewhere(use_first);
+	ck_counts(0, 0, 2);
+}
+END_TEST
+
+static void *ask_and_use_first(void *unused)
+{
+	acquire(&the_pool, 1, 1);
+	acquire(&the_pool, -1, 2);
+	ck_counts(1, 0, 1);
+	leases_used(handles[0]);
+	ck_counts(0, 0, 1);
+	return unused;
+}
+
+START_TEST(whom_one_is_handed_to_is_content)
+{
+	connect_as(0);
+	acquire(&the_pool, 0, 0);
+	elsewhere(ask_and_use_first);
+}
+END_TEST
+
 START_TEST(who_asks_another_pool_does_not_ask_this_one)
 {
 	struct lease_try try;
@@ -201,6 +258,8 @@ Suite *nesting_suite(void)
 	tcase_add_test(test,
 		       after_it_was_in_vain_it_asks_until_one_is_released);
 	tcase_add_test(test, after_it_was_in_vain_it_asks_until_one_is_given);
+	tcase_add_test(test, who_hands_one_on_is_content);
+	tcase_add_test(test, whom_one_is_handed_to_is_content);
 	tcase_add_test(test, who_asks_another_pool_does_not_ask_this_one);
 	tcase_add_loop_test(
 		test, whose_thread_comes_back_to_its_place_was_passed, 0, 2);
