@@ -49,7 +49,7 @@ static _Thread_local struct {
 	struct lease_try *try; /* the innermost */
 	/* The last one was in vain: what comes soon goes on with it. */
 	struct {
-		uint64_t began_ns, ended_ns, connect_ns, wait_ns;
+		uint64_t began_ns, ended_ns, connect_ns, wait_ns, own_ns;
 		const struct pool *pool;
 		uint32_t site;
 		unsigned generation; /* 0: none */
@@ -396,23 +396,31 @@ static bool goes_on(const struct lease_try *try, uint32_t site)
 	       try->began_ns - thread.vain.ended_ns < RETRY_NS;
 }
 
+/* Connecting is no waiting. */
+static uint64_t waited(uint64_t now, const struct lease_try *try)
+{
+	const uint64_t took = now - try->began_ns;
+
+	return took - (try->connect_ns < took ? try->connect_ns : took);
+}
+
 /* What the try took, and those before it that it goes on with. */
 static void count_wait(struct writer *record, struct pool *pool,
 		       struct lease_try *try, uint32_t site, bool in_vain)
 {
 	const uint64_t now = recording_now(record);
+	const uint64_t own = waited(now, try);
 	uint64_t wait;
 
 	if (goes_on(try, site)) {
 		pools_wait_goes_on(pool, thread.vain.wait_ns,
-				   thread.vain.connect_ns, thread.vain.ended_ns,
-				   try->began_ns);
+				   thread.vain.own_ns, thread.vain.connect_ns);
+		pools_waited_between(pool, thread.vain.ended_ns, try->began_ns);
 		sites_wait_goes_on(record, site, thread.vain.wait_ns);
 		try->began_ns = thread.vain.began_ns;
 		try->connect_ns += thread.vain.connect_ns;
 	}
-	wait = now - try->began_ns;
-	wait -= try->connect_ns < wait ? try->connect_ns : wait;
+	wait = waited(now, try);
 	pools_waited(pool, wait, try->connect_ns);
 	sites_waited(record, site, wait);
 	thread.vain.generation = in_vain ? try->generation : 0;
@@ -422,6 +430,7 @@ static void count_wait(struct writer *record, struct pool *pool,
 	thread.vain.ended_ns = now;
 	thread.vain.connect_ns = try->connect_ns;
 	thread.vain.wait_ns = wait;
+	thread.vain.own_ns = own;
 }
 
 static void acquired(struct writer *record, struct pool *pool, uint64_t handle,

@@ -312,8 +312,8 @@ void pools_waited(struct pool *pool, uint64_t ns, uint64_t connect_ns)
 	counter_raise(&stored->longest_wait_ns, ns);
 }
 
-void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns,
-			uint64_t since, uint64_t until)
+void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t own_ns,
+			uint64_t connect_ns)
 {
 	struct record_pool *stored = pool->stored;
 
@@ -322,8 +322,13 @@ void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns,
 	counter_add(&stored->sums[POOL_WAIT_NS], -ns);
 	counter_add(&stored->sums[POOL_CONNECT_NS], -connect_ns);
 	counter_add32(&stored->wait_us[sites_bucket(ns)], UINT32_MAX);
+	counter_add32(&stored->wait_us[sites_bucket(own_ns)], 1);
+}
+
+void pools_waited_between(struct pool *pool, uint64_t since, uint64_t until)
+{
 	if (pool->buckets)
-		series_goes_on(stored, pool->buckets, since, until);
+		series_goes_on(pool->stored, pool->buckets, since, until);
 }
 
 void pools_prove(struct writer *record, struct pool *pool)

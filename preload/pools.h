@@ -44,11 +44,14 @@ void pools_released(struct writer *record, struct pool *pool);
 /* The attempt that is over took so long, besides `connect_ns`. */
 void pools_waited(struct pool *pool, uint64_t ns, uint64_t connect_ns);
 /*
- * It was in vain, and has gone on with another one, begun at `until`: what it
- * took is counted with that (sites_wait_goes_on()).
+ * It was in vain, and goes on with another one: what it took is counted with
+ * that (sites_wait_goes_on()).  But in how long acquires take it stays one of
+ * its own, of `own_ns`: else a pool that turns most away looked fast.
  */
-void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t connect_ns,
-			uint64_t since, uint64_t until);
+void pools_wait_goes_on(struct pool *pool, uint64_t ns, uint64_t own_ns,
+			uint64_t connect_ns);
+/* Its thread did not ask in between, and waited all the same. */
+void pools_waited_between(struct pool *pool, uint64_t since, uint64_t until);
 
 /* There is no doubt any more that its leases are connections to PostgreSQL. */
 void pools_prove(struct writer *record, struct pool *pool);
