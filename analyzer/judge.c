@@ -248,8 +248,7 @@ static void add_processes(struct report *r, const struct processes *p)
 	r->processes_seen = (unsigned)p->count;
 }
 
-/* A pattern that is misspelt says nothing by itself: nor would what it misses.
- */
+/* Who misspells a pattern is not told by what it misses. */
 static void note_unused(struct report *r, const struct suppress *suppress)
 {
 	for (size_t i = 0; suppress && i < suppress->count; i++) {

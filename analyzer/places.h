@@ -68,7 +68,7 @@ struct place *places_find(struct places *p, const struct reader *reader,
 void places_add_counts(struct places *p, const struct reader *reader,
 		       uint32_t site);
 
-/* A query of a handle that is out. */
+/* A query that ended took so long: the longest counts. */
 void places_add_query(struct place *place, uint64_t ns);
 
 void places_add_handle(struct places *p, struct place *place, enum kind_id kind,

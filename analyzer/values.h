@@ -24,8 +24,7 @@ enum value_kind {
 	VALUE_SIGNAL,	/* its number; record/signals.h says which may ask */
 };
 
-/* False if `text` is no such value; a path, a list and a string may not be
- * empty. */
+/* False if `text` is no such value; none may be empty. */
 bool value_parse(enum value_kind kind, const char *text, uint64_t *ret_number);
 
 /* "a number from 0 to 255", for messages. */
