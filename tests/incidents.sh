@@ -184,7 +184,7 @@ shorten() { # ROOM
 				}
 		for (i = 1; i <= NR; i++) {
 			if (i == NR && left_out)
-				printf "(%d lines more: connleak report %s)\n\n",
+				printf "(%d lines more: build/connleak report %s)\n\n",
 					left_out, where
 			if (text[i] != "")
 				print text[i] (i == NR ? "" : "\n")
