@@ -217,6 +217,17 @@ bool rule_slow_connect(const struct facts *f, struct cause *c)
 	return true;
 }
 
+/* Whose they were is not known here. */
+static const char *say_rest(const struct facts *f)
+{
+	const uint32_t all = f->trace->server_max;
+
+	return arena_printf(f->arena,
+			    ": the rest of its max_connections%s was taken, by "
+			    "others or by connects under way",
+			    all ? arena_printf(f->arena, " of %u", all) : "");
+}
+
 /*
  * server-full: the server (or the limit of open files) refused a connection
  * while this process had not used up its pool.
@@ -246,7 +257,7 @@ bool rule_server_full(const struct facts *f, struct cause *c)
 		"open%s",
 		files ? "the limit of open files" : "the server",
 		facts_time(f->arena, (double)t->dry.when_ns / 1e9), t->dry.used,
-		files ? "" : ": others have the rest of max_connections");
+		files ? "" : say_rest(f));
 	c->advice = files ? "raise ulimit -n, or see what else is open"
 			  : "count processes times pool size";
 	return true;
