@@ -162,12 +162,29 @@ static const char *say_spent(const struct facts *f, const struct spent *spent)
 			    100 * spent->transaction_s / spent->total_s);
 }
 
+/* What was out for long had nearly all that leaks had left. */
+bool rule_had_all(const struct facts *f)
+{
+	const double rest =
+		f->demand.capacity - (double)f->kept - (double)f->leaked;
+
+	return f->held > 1 &&
+	       f->held >= rule_limit(f, THRESHOLD_BLOCKED_SHARE) * rest;
+}
+
 /*
  * slow-query, idle-in-transaction, application-holds: leases that come back,
  * but late.  Fires if, leaks apart, demand was no longer calm and cutting the
  * long holds short makes a difference:
  *
  *	D(-leaks) > calm * M  and  D(-leaks) - D(-leaks, -holds) >= others * M
+ *
+ * or if at that moment they had all:
+ *
+ *	held >= blocked-share * (M - leaked - by design)
+ *
+ * since threads that all begin at once make a peak of D for a moment, whatever
+ * the holds are like.
  *
  * The name is what most of their time went into.
  *
@@ -185,8 +202,9 @@ bool rule_held(const struct facts *f, struct cause *c)
 	const struct spent spent = spent_on(f);
 	const double cap_s = (double)d->cap_ns / 1e9;
 
-	if (!f->dry || leakless <= rule_calm(f) ||
-	    leakless - neither < rule_difference(f))
+	if (!f->dry ||
+	    (!rule_had_all(f) && (leakless <= rule_calm(f) ||
+				  leakless - neither < rule_difference(f))))
 		return false;
 	cause_begin(f, c, held_by_what(&spent), d->peak[WITHOUT_HOLDS]);
 	c->slots = f->held;

@@ -34,6 +34,8 @@ double rule_limit(const struct facts *f, enum threshold_id id);
 double rule_calm(const struct facts *f);
 double rule_difference(const struct facts *f);
 double rule_nesting(const struct facts *f);
+/* Whether long holds had all when it ran dry: then its size is not all. */
+bool rule_had_all(const struct facts *f);
 double rule_size_wanted(const struct facts *f); /* by what is short; or 0 */
 /* What the server lets each of the processes have; NAN if not known. */
 double rule_allowed(const struct facts *f);

@@ -86,6 +86,8 @@ static bool is_size_alone(const struct facts *f, double rest)
 {
 	const double few = rule_limit(f, THRESHOLD_OTHERS) * f->demand.capacity;
 
+	if (rule_had_all(f))
+		return false;
 	return !f->leaks || (f->demand.peak[0] - rest < rule_difference(f) &&
 			     f->leaked < few);
 }

@@ -285,6 +285,26 @@ START_TEST(long_holds_without_either_are_the_applications)
 }
 END_TEST
 
+/* 16 of short holds are wanted when all begin at once: that is a moment. */
+START_TEST(long_holds_that_had_all_are_no_small_pool)
+{
+	made_trace(&t, &arena, 5, 10);
+	made_time(&t, 0, 0.1, 200, 5, 11);
+	made_time(&t, 0.1, 4, 50, 1, 0);
+	made_time(&t, 4, 10, 20, 5, 6);
+	made_failures(&t, 4.3, 10, 50);
+	made_site(&t, "web web.c:1", 200, 20);
+	made_site(&t, "order order.c:2", 50, 20);
+	for (int i = 0; i < 50; i++)
+		made_lease(&t, 1, TRACE_RETURNED, 4 + 0.6 * (i / 5),
+			   4.6 + 0.6 * (i / 5));
+	find();
+	ck_assert_str_eq(cause_name(v.causes[0].id), "application-holds");
+	ck_says(v.causes[0].text, "5 of 5 slots were held for more than");
+	ck_silent(v.headline, "ran dry: pool-too-small");
+}
+END_TEST
+
 START_TEST(what_a_hold_was_for_may_be_unknown)
 {
 	make_dry();
@@ -834,6 +854,7 @@ Suite *verdict_suite(void)
 	tcase_add_test(test,
 		       long_holds_in_open_transactions_are_idle_in_transaction);
 	tcase_add_test(test, long_holds_without_either_are_the_applications);
+	tcase_add_test(test, long_holds_that_had_all_are_no_small_pool);
 	tcase_add_test(test, what_a_hold_was_for_may_be_unknown);
 	tcase_add_test(test, long_holds_are_no_fault_while_the_pool_is_calm);
 	tcase_add_test(test, what_only_two_together_explain_is_both);
