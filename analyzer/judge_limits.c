@@ -229,6 +229,18 @@ static void add_wait(struct report *r, const struct gate_limit *limit,
 			limit->text));
 }
 
+/* It holds then, of nothing: whoever asked for it shall know that. */
+static void note_no_pool(struct report *r, const struct gate_limit *limit)
+{
+	judge_add_note(r, 0, NULL,
+		       arena_printf(&r->arena,
+				    "%s was not checked: no pool was seen; "
+				    "rules (--hooks, --hook) or calls of "
+				    "connleak.h tell of one",
+				    limit->text))
+		->always = true;
+}
+
 /* What a load test is usually held to. */
 static const char *usual_util(struct report *r, const struct verdicts *verdicts)
 {
@@ -283,5 +295,7 @@ void judge_limits(struct report *r, const struct evidence *e,
 		add_utilisations(r, util, verdicts);
 	for (size_t i = 0; wait && i < r->pool_count; i++)
 		add_wait(r, wait, verdicts, &r->pools[i]);
+	if (wait && !r->pool_count)
+		note_no_pool(r, wait);
 	find_usual(r, verdicts);
 }

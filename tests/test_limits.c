@@ -301,6 +301,17 @@ START_TEST(a_pool_that_nobody_asked_does_not)
 }
 END_TEST
 
+START_TEST(without_any_pool_wait_is_a_note)
+{
+	judged_save(&made, "7-815-0.rec");
+	judge_against("wait=50ms");
+	ck_assert_uint_eq(report.finding_count, 0);
+	ck_assert_uint_eq(report.note_count, 1);
+	ck_assert(report.notes[0].always);
+	ck_assert_ptr_nonnull(strstr(report.notes[0].why, "no pool was seen"));
+}
+END_TEST
+
 START_TEST(each_pool_and_limit_has_a_finding_of_its_own)
 {
 	pool.wait_us[16] = 100;
@@ -397,6 +408,7 @@ Suite *limits_suite(void)
 	tcase_add_test(test, a_wait_of_as_long_as_the_limit_does_not);
 	tcase_add_test(test, a_pool_that_nobody_asked_does_not);
 	test = about(suite, "all");
+	tcase_add_test(test, without_any_pool_wait_is_a_note);
 	tcase_add_test(test, each_pool_and_limit_has_a_finding_of_its_own);
 	tcase_add_test(test, who_still_waits_at_the_end_passes_wait);
 	tcase_add_test(test, five_in_a_hundred_who_still_wait_do_not);
