@@ -162,13 +162,16 @@ static const char *say_spent(const struct facts *f, const struct spent *spent)
 			    100 * spent->transaction_s / spent->total_s);
 }
 
-/* What was out for long had nearly all that leaks had left. */
+/*
+ * What was out for long had nearly all that leaks had left, and not only where
+ * that was next to nothing.
+ */
 bool rule_had_all(const struct facts *f)
 {
 	const double rest =
 		f->demand.capacity - (double)f->kept - (double)f->leaked;
 
-	return f->held > 1 &&
+	return f->held > 1 && f->held >= rule_difference(f) &&
 	       f->held >= rule_limit(f, THRESHOLD_BLOCKED_SHARE) * rest;
 }
 
@@ -181,7 +184,7 @@ bool rule_had_all(const struct facts *f)
  *
  * or if at that moment they had all:
  *
- *	held >= blocked-share * (M - leaked - by design)
+ *	held >= blocked-share * (M - leaked - by design)  and  >= others * M
  *
  * since threads that all begin at once make a peak of D for a moment, whatever
  * the holds are like.

@@ -91,11 +91,13 @@ static bool is_unusual(const struct facts *f)
  * all end together.  Replaces rule_held(): the code that holds is not at fault.
  *
  *	long at one moment >= blocked-share * (M - by design - leaked)
+ *						and  >= others * M
  *	the end of the last - of the first <= a quarter of the longest
  *	long in all < others * acquires;  hold-cap > blocked-times * short hold
  *
  * Pitfall: long holds that fill the pool also stop all others; but those never
- * get a lease, so no hold of theirs is long, and reports end one by one.
+ * get a lease, so no hold of theirs is long, and reports end one by one.  Where
+ * leaks have left three, a machine that stands still for a moment stops all.
  */
 bool rule_blocked(const struct facts *f, struct cause *c)
 {
@@ -106,7 +108,7 @@ bool rule_blocked(const struct facts *f, struct cause *c)
 	if (!f->dry || !is_unusual(f))
 		return false;
 	at = most_held_at(f, &most);
-	if (most < 2 ||
+	if (most < 2 || most < rule_difference(f) ||
 	    most < rule_limit(f, THRESHOLD_BLOCKED_SHARE) *
 			    (d->capacity - (double)f->kept -
 			     (double)f->leaked) ||

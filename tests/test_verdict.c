@@ -660,6 +660,23 @@ START_TEST(holds_that_end_one_by_one_are_not_blocked)
 }
 END_TEST
 
+/* A leak has all but one; that one and the next are stuck for a moment. */
+START_TEST(what_a_leak_has_left_says_nothing_of_the_rest)
+{
+	made_trace(&t, &arena, 20, 10);
+	made_time(&t, 0, 4, 200, 18, 0);
+	made_time(&t, 4, 10, 4, 20, 20);
+	made_failures(&t, 5, 10, 100);
+	made_site(&t, "web web.c:1", 1000, 20);
+	for (unsigned i = 0; i < 18; i++)
+		made_lease(&t, 0, TRACE_LEAKED, 0.2 * i, 10);
+	made_lease(&t, 0, TRACE_RETURNED, 4.8, 5.3);
+	made_lease(&t, 0, TRACE_RETURNED, 4.8, 5.3);
+	find();
+	ck_only(CAUSE_LEAK);
+}
+END_TEST
+
 START_TEST(holds_of_one_site_of_two_are_not_blocked)
 {
 	make_stuck(0.001);
@@ -897,6 +914,7 @@ Suite *verdict_suite(void)
 	tcase_add_test(test,
 		       all_sites_stuck_at_once_are_blocked_by_the_database);
 	tcase_add_test(test, holds_that_end_one_by_one_are_not_blocked);
+	tcase_add_test(test, what_a_leak_has_left_says_nothing_of_the_rest);
 	tcase_add_test(test, holds_of_one_site_of_two_are_not_blocked);
 	tcase_add_test(test,
 		       acquires_that_connect_all_the_time_are_slow_to_connect);
