@@ -2,6 +2,7 @@
 #include "analyzer/libpq.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -88,11 +89,15 @@ static uint64_t now_ns(void)
 static bool wait_for(int fd, short events, uint64_t deadline_ns)
 {
 	struct pollfd one = { .fd = fd, .events = events };
-	const uint64_t now = now_ns();
+	int ready = -1;
 
-	if (now >= deadline_ns)
-		return false;
-	return poll(&one, 1, (int)((deadline_ns - now) / 1000000) + 1) > 0;
+	for (uint64_t now = now_ns(); ready < 0 && now < deadline_ns;
+	     now = now_ns()) {
+		ready = poll(&one, 1, (int)((deadline_ns - now) / 1000000) + 1);
+		if (ready < 0 && errno != EINTR)
+			return false;
+	}
+	return ready > 0;
 }
 
 /* What a server has to say beside is nothing for standard error. */
