@@ -6,10 +6,7 @@ static json_t *server(struct json_writer *w, const struct report_server *s)
 {
 	json_t *object = json_object();
 
-	member_text(w, object, "host", s->host);
-	member_text(w, object, "port", s->port);
-	member_text(w, object, "dbname", s->dbname);
-	member_text(w, object, "user", s->user);
+	member_server(w, object, s->host, s->port, s->dbname, s->user);
 	member_text(w, object, "transport", s->transport);
 	member_count(w, object, "connections", s->connections);
 	member_put(w, object, "begun_by_program", json_boolean(s->begun));
@@ -69,10 +66,7 @@ static json_t *asked(struct json_writer *w, const struct report_asked *a)
 	for (size_t i = 0; !a->why_not && i < a->limit_count; i++)
 		member_append(w, all, limits(w, &a->limits[i]));
 	member_text(w, object, "why_not", a->why_not);
-	member_text(w, object, "host", a->host);
-	member_text(w, object, "port", a->port);
-	member_text(w, object, "dbname", a->dbname);
-	member_text(w, object, "user", a->user);
+	member_server(w, object, a->host, a->port, a->dbname, a->user);
 	member_known(w, object, "server_version", a->version);
 	member_known(w, object, "max_connections", (int)a->max_connections);
 	member_put(w, object, "reserved_connections",

@@ -48,6 +48,15 @@ void member_seconds(struct json_writer *w, json_t *object, const char *key,
 		   isfinite(seconds) ? json_real(seconds) : json_null());
 }
 
+void member_server(struct json_writer *w, json_t *object, const char *host,
+		   const char *port, const char *dbname, const char *user)
+{
+	member_text(w, object, "host", host);
+	member_text(w, object, "port", port);
+	member_text(w, object, "dbname", dbname);
+	member_text(w, object, "user", user);
+}
+
 /* RFC 3339, in UTC. */
 void member_time(struct json_writer *w, json_t *object, const char *key,
 		 uint64_t ns)

@@ -31,6 +31,9 @@ void member_known(struct json_writer *w, json_t *object, const char *key,
 		  int number);
 void member_seconds(struct json_writer *w, json_t *object, const char *key,
 		    double seconds);
+/* To whom a connection is. */
+void member_server(struct json_writer *w, json_t *object, const char *host,
+		   const char *port, const char *dbname, const char *user);
 /* RFC 3339, in UTC, of nanoseconds since the epoch. */
 void member_time(struct json_writer *w, json_t *object, const char *key,
 		 uint64_t ns);

@@ -30,10 +30,7 @@ static json_t *handle(struct json_writer *w, const struct report *report,
 	member_known(w, object, "pid", h->pid);
 	member_known(w, object, "tid", h->tid);
 	member_known(w, object, "backend_pid", h->backend_pid);
-	member_text(w, object, "host", h->host);
-	member_text(w, object, "port", h->port);
-	member_text(w, object, "dbname", h->dbname);
-	member_text(w, object, "user", h->user);
+	member_server(w, object, h->host, h->port, h->dbname, h->user);
 	member_text(w, object, "pool", h->pool);
 	member_text(w, object, "held_by", h->held_by);
 	member_time(w, object, "acquired_at", h->acquired_at);
