@@ -333,15 +333,13 @@ static double peak_of(const struct replay *r, unsigned without)
 static double mean_left(const struct replay *r, const struct world *w, size_t i,
 			size_t width)
 {
-	const size_t count = r->trace->bucket_count;
-	size_t at = i > width / 2 ? i - width / 2 : 0;
+	size_t end;
+	const size_t begin = replay_stretch(r, i, width, &end);
 	double sum = 0;
 
-	if (at + width > count)
-		at = count > width ? count - width : 0;
-	for (size_t n = 0; n < width && at + n < count; n++)
-		sum += w->left.buckets[at + n].mean;
-	return sum / (double)(width < count ? width : count);
+	for (size_t n = begin; n < end; n++)
+		sum += w->left.buckets[n].mean;
+	return sum / (double)(end - begin);
 }
 
 /*

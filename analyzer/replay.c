@@ -28,15 +28,24 @@ struct replay_sum replay_between(const struct replay *r, size_t begin,
 	};
 }
 
-struct replay_sum replay_around(const struct replay *r, size_t i, size_t width,
-				double *ret_seconds)
+size_t replay_stretch(const struct replay *r, size_t i, size_t width,
+		      size_t *ret_end)
 {
 	const size_t count = r->trace->bucket_count;
-	size_t begin = i > width / 2 ? i - width / 2 : 0, end;
+	size_t begin = i > width / 2 ? i - width / 2 : 0;
 
 	if (begin + width > count)
 		begin = count > width ? count - width : 0;
-	end = begin + width < count ? begin + width : count;
+	*ret_end = begin + width < count ? begin + width : count;
+	return begin;
+}
+
+struct replay_sum replay_around(const struct replay *r, size_t i, size_t width,
+				double *ret_seconds)
+{
+	size_t end;
+	const size_t begin = replay_stretch(r, i, width, &end);
+
 	*ret_seconds = replay_seconds(r, end - begin);
 	return replay_between(r, begin, end);
 }

@@ -35,7 +35,10 @@ struct replay {
 
 void replay_prepare(struct replay *r, struct arena *arena, struct demand *d);
 
-/* The stretch of `width` buckets around bucket i. */
+/* `width` buckets around bucket i, or beside it at the ends: the first one. */
+size_t replay_stretch(const struct replay *r, size_t i, size_t width,
+		      size_t *ret_end);
+/* What happened in these. */
 struct replay_sum replay_around(const struct replay *r, size_t i, size_t width,
 				double *ret_seconds);
 struct replay_sum replay_between(const struct replay *r, size_t begin,
