@@ -188,27 +188,30 @@ uint32_t sites_number(struct writer *record, enum record_handle_kind kind,
 	return number;
 }
 
+/* NULL for one that was not kept. */
+static struct record_site *site_at(struct writer *record, uint32_t number)
+{
+	return number == RECORD_NONE ? NULL
+				     : writer_at(record, RECORD_SITES, number);
+}
+
 uint32_t sites_acquired(struct writer *record, enum record_handle_kind kind,
 			const char *function, const struct stack *stack)
 {
 	const uint32_t number = sites_number(record, kind, function, stack);
-	struct record_site *site;
+	struct record_site *site = site_at(record, number);
 
-	if (number == RECORD_NONE)
-		return RECORD_NONE;
-	site = writer_at(record, RECORD_SITES, number);
-	counter_add(&site->acquired, 1);
+	if (site)
+		counter_add(&site->acquired, 1);
 	return number;
 }
 
 void sites_unbounded(struct writer *record, uint32_t number)
 {
-	struct record_site *site;
+	struct record_site *site = site_at(record, number);
 
-	if (number == RECORD_NONE)
-		return;
-	site = writer_at(record, RECORD_SITES, number);
-	counter_add(&site->unbounded, 1);
+	if (site)
+		counter_add(&site->unbounded, 1);
 }
 
 unsigned sites_bucket(uint64_t ns)
@@ -223,11 +226,10 @@ unsigned sites_bucket(uint64_t ns)
 
 void sites_released(struct writer *record, uint32_t number, uint64_t held_ns)
 {
-	struct record_site *site;
+	struct record_site *site = site_at(record, number);
 
-	if (number == RECORD_NONE)
+	if (!site)
 		return;
-	site = writer_at(record, RECORD_SITES, number);
 	counter_add(&site->released, 1);
 	counter_add32(&site->hold_us[sites_bucket(held_ns)], 1);
 	counter_raise(&site->longest_ns, held_ns);
@@ -235,12 +237,10 @@ void sites_released(struct writer *record, uint32_t number, uint64_t held_ns)
 
 void sites_queried(struct writer *record, uint32_t number, uint64_t longest_ns)
 {
-	struct record_site *site;
+	struct record_site *site = site_at(record, number);
 
-	if (number == RECORD_NONE)
-		return;
-	site = writer_at(record, RECORD_SITES, number);
-	counter_raise(&site->longest_query_ns, longest_ns);
+	if (site)
+		counter_raise(&site->longest_query_ns, longest_ns);
 }
 
 /* A site that asks, which `pool` is the first for. */
@@ -268,21 +268,17 @@ void sites_failed(struct writer *record, uint32_t number, uint32_t pool)
 
 uint64_t sites_acquires(struct writer *record, uint32_t number)
 {
-	const struct record_site *site;
+	const struct record_site *site = site_at(record, number);
 
-	if (number == RECORD_NONE)
-		return 0;
-	site = writer_at(record, RECORD_SITES, number);
-	return counter_get(&site->acquired);
+	return site ? counter_get(&site->acquired) : 0;
 }
 
 void sites_waited(struct writer *record, uint32_t number, uint64_t ns)
 {
-	struct record_site *site;
+	struct record_site *site = site_at(record, number);
 
-	if (number == RECORD_NONE)
+	if (!site)
 		return;
-	site = writer_at(record, RECORD_SITES, number);
 	counter_add32(&site->waits, ns >= RECORD_WAIT_NS);
 	counter_add(&site->wait_ns, ns);
 	counter_raise(&site->longest_wait_ns, ns);
@@ -290,11 +286,10 @@ void sites_waited(struct writer *record, uint32_t number, uint64_t ns)
 
 void sites_wait_goes_on(struct writer *record, uint32_t number, uint64_t ns)
 {
-	struct record_site *site;
+	struct record_site *site = site_at(record, number);
 
-	if (number == RECORD_NONE)
+	if (!site)
 		return;
-	site = writer_at(record, RECORD_SITES, number);
 	counter_add32(&site->waits, -(uint32_t)(ns >= RECORD_WAIT_NS));
 	counter_add(&site->wait_ns, -ns);
 }
