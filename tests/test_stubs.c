@@ -866,8 +866,9 @@ static void note_nothing(struct stub_frame *frame)
 
 static void check_each_step(unsigned least)
 {
+	/* A trap that comes while traps are held back ends the process. */
 	const struct sigaction action = { .sa_sigaction = on_step,
-					  .sa_flags = SA_SIGINFO };
+					  .sa_flags = SA_SIGINFO | SA_NODEFER };
 
 	backtrace(walked, 1); /* its first call loads a library */
 	fill();
